@@ -1,0 +1,1 @@
+"""Blue-green releases with zero downtime, as a Dagster project."""

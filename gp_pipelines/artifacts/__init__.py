@@ -1,0 +1,1 @@
+"""What is deployed: built once, stored, and known by its digest."""

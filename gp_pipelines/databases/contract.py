@@ -1,0 +1,79 @@
+"""What the pipeline asks of a service's database.
+
+The URL is a secret: it leaves this package only through `url()`, into a process's environment.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gp_pipelines.model import Artifact
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a version's migrations mean for the live database."""
+
+    versions: tuple[str, ...]  # `<number>_<description>`, in the order they will be applied
+    unknown: tuple[int, ...]  # applied, but not known to this version: expected for an older one
+
+    def __bool__(self) -> bool:
+        return bool(self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A dump on the target's disk, and how it was proved."""
+
+    id: str
+    at: datetime
+    location: str
+    size: int  # bytes
+    rows: Mapping[str, int]  # by qualified table name, counted in the dump's own snapshot
+    verified: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What a migrate command did."""
+
+    applied: tuple[str, ...]
+    seconds: float
+    output: str  # its last lines, redacted
+
+
+class Database(Protocol):
+    def url(self) -> str:
+        """The connection URL, password included, for a process's environment only."""
+        ...
+
+    def require_up(self) -> None:
+        """Raise `TargetUnavailable` naming the server, without its password, if it is down."""
+        ...
+
+    def pending(self, artifact: Artifact) -> Pending:
+        """Raises `Refused` for a dirty bookkeeping table or a changed migration file."""
+        ...
+
+    def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
+        """Dump, restore into a scratch database, compare tables and row counts.
+
+        Raises `StepFailed` when the disk is too full, the dump fails, or the comparison differs;
+        what was written is removed.
+        """
+        ...
+
+    def migrate(
+        self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
+    ) -> Migration:
+        """Run the service's own migrate command.
+
+        Raises `Refused` if a migration is still running (also one left by a killed run), and
+        `StepFailed` when it fails or does not end in `timeout` seconds: its whole process group is
+        ended then, and the error says which migrations are applied.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Where services run: one contract, and a driver per kind of target."""

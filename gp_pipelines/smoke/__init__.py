@@ -1,0 +1,1 @@
+"""Checks against a preview or an entrance."""

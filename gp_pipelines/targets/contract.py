@@ -63,7 +63,16 @@ class TrafficStore(Protocol):
         """The copy of the record kept elsewhere, from which a deleted object is made again."""
         ...
 
-    def write_copy(self, record: TrafficRecord) -> None: ...
+    def write_copy(self, record: TrafficRecord) -> None:
+        """Keep `record` as the copy, unless the copy is newer (by fence, then by revision)."""
+        ...
+
+    def make_again(self, record: TrafficRecord) -> Reading:
+        """Write the switched object afresh where it is gone or unreadable.
+
+        Raises `Conflict` if it is there and readable after all.
+        """
+        ...
 
     def read_color(self, color: Color) -> ColorReading: ...
 

@@ -1,0 +1,162 @@
+"""The fence: who may change anything of a service, and the only way to write its record.
+
+Taking it is a compare-and-swap that counts it up. A `Hold` compares fence and holder before each
+change; once another run has taken the fence every further change fails with `FenceLost`, even if
+this process wakes up minutes later.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from gp_pipelines.errors import Conflict, FenceLost, GpError, Refused
+from gp_pipelines.model import Holder, TrafficRecord
+from gp_pipelines.targets.contract import Reading, TrafficStore
+from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.liveness import RENEW_SECONDS, watch_until_dead
+
+Change = Callable[[TrafficRecord, datetime], TrafficRecord]
+ATTEMPTS = 5
+# How long a holder may be between two steps: loading an input, writing an event to Dagster.
+BETWEEN_STEPS_SECONDS = 60.0
+
+
+def take(
+    store: TrafficStore,
+    holder: Holder,
+    progress: Callable[[str], None],
+    *,
+    repair: Change | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> "Hold":
+    """Take the fence of a service, from a dead holder if need be.
+
+    `repair` ends a drift: it is applied in the very write that takes the fence, so that no write
+    in between moves traffic. Without it, a hand edit is `Refused`.
+    Raises `Busy` if the present holder lives, `TargetUnavailable` if the target cannot be read.
+    """
+    for _ in range(ATTEMPTS):
+        reading = store.read()
+        present = reading.record.holder
+        if present is not None and present.run_id != holder.run_id:
+            watch_until_dead(store, reading.record, progress, clock=clock, sleep=sleep)
+            if (current := store.read()).record.fence != reading.record.fence:
+                continue
+            reading = current
+        record = reading.record
+        if repair is None:
+            require_no_edits(reading)
+        else:
+            record = repair(record, reading.now)
+        try:
+            return Hold(store, holder, _swap(store, transitions.taken(record, holder), reading))
+        except Conflict:
+            continue
+    raise Refused(
+        f"The fence of {reading.record.service} changes hands faster than it can be taken.",
+        state="Nothing was changed.",
+        advice="See `gp status` for who is at work, and ask again.",
+    )
+
+
+class Hold:
+    """A fence that was taken. Shows a sign of life until it is let go, or its step is overdue."""
+
+    def __init__(self, store: TrafficStore, holder: Holder, reading: Reading) -> None:
+        self.store = store
+        self.holder = holder
+        self.fence = reading.record.fence
+        self._alive_until = time.monotonic() + BETWEEN_STEPS_SECONDS
+        self._done = threading.Event()
+        store.renew(holder.run_id, self.fence)
+        self._heart = threading.Thread(target=self._beat, name="gp-heartbeat", daemon=True)
+        self._heart.start()
+
+    def read(self) -> Reading:
+        """The record, proved to be still ours to change. Raises `FenceLost` if it is not."""
+        reading = self.store.read()
+        record = reading.record
+        if (record.fence, record.holder) != (self.fence, self.holder):
+            who = record.holder.describe() if record.holder else "nobody any more"
+            raise FenceLost(
+                f"{record.service} is no longer this run's to change: "
+                f"the fence is at {record.fence} (this run's was {self.fence}), held by {who}.",
+                state="This run changed nothing since, and stops.",
+                advice=f"See `gp status {record.service}`; start again if it is still wanted.",
+            )
+        return reading
+
+    def write(self, change: Change) -> Reading:
+        """Apply `change` to the record by compare-and-swap.
+
+        Raises `FenceLost`, `Refused` on a hand edit of the switched object, and `Conflict` when
+        the object keeps changing.
+        """
+        for _ in range(ATTEMPTS):
+            before = self.read()
+            require_no_edits(before)
+            wanted = change(before.record, before.now)
+            try:
+                return _swap(self.store, wanted, before)
+            except Conflict:
+                # A write whose answer was lost has happened all the same.
+                after = self.read()
+                if after.record == replace(wanted, revision=before.record.revision + 1):
+                    return after
+        raise Conflict(
+            f"The traffic record of {self.holder.kind} {self.holder.release_id} keeps changing.",
+            state="Traffic is where it was.",
+            advice="See `gp status` for drift, and try again.",
+        )
+
+    @contextmanager
+    def step(self, timeout: float) -> Iterator[None]:
+        """Show a sign of life for `timeout` seconds: a step that hangs must look dead."""
+        self._alive_until = time.monotonic() + timeout
+        try:
+            yield
+        finally:
+            self._alive_until = time.monotonic() + BETWEEN_STEPS_SECONDS
+
+    def leave(self) -> None:
+        """Let the fence go. Never raises for a fence that another has already."""
+        self._done.set()
+        self._heart.join(timeout=RENEW_SECONDS)
+        try:
+            self.write(lambda record, now: transitions.left(record))
+        except (FenceLost, Refused):
+            return
+
+    def _beat(self) -> None:
+        while not self._done.wait(RENEW_SECONDS):
+            if time.monotonic() > self._alive_until:
+                continue
+            try:
+                self.read()  # one that lost the fence must not look alive
+                self.store.renew(self.holder.run_id, self.fence)
+            except FenceLost:
+                return
+            except GpError:
+                continue  # unreadable now; the next renewal may get through
+
+
+def require_no_edits(reading: Reading) -> None:
+    """Raise `Refused` if a person changed the switched object by hand."""
+    if reading.edits:
+        service = reading.record.service
+        raise Refused(
+            f"Drift: {service} was changed by hand. {' '.join(reading.edits)}",
+            state="Traffic is left as it is, and nothing was changed.",
+            advice=f"Decide with `gp repair {service} --to recorded|observed --reason …`.",
+        )
+
+
+def _swap(store: TrafficStore, record: TrafficRecord, over: Reading) -> Reading:
+    """Write the object, then its copy: the copy knows of each fence and move before it counts."""
+    written = store.write(replace(record, revision=over.record.revision + 1), over)
+    store.write_copy(written.record)
+    return written

@@ -1,0 +1,142 @@
+"""Every change of the traffic record, as pure functions from record to record.
+
+Who may make a change, and the compare-and-swap itself, are `fence.py`'s. What holds after each
+change whatever came before is what the state-machine test checks. `now` is the target's time.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gp_pipelines.model import Holder, KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
+
+
+def taken(record: TrafficRecord, holder: Holder) -> TrafficRecord:
+    """`holder` takes the fence: whoever had it can change nothing from here on."""
+    return replace(record, fence=record.fence + 1, holder=holder)
+
+
+def left(record: TrafficRecord) -> TrafficRecord:
+    """The holder is done; the fence number stays, so that its late writes still fail."""
+    return replace(record, holder=None)
+
+
+def numbered(record: TrafficRecord) -> TrafficRecord:
+    """A new release got the next short number."""
+    return replace(record, releases=record.releases + 1)
+
+
+def switched(
+    record: TrafficRecord,
+    to: Slot,
+    now: datetime,
+    *,
+    confirm_seconds: float,
+    retention_seconds: float,
+) -> TrafficRecord:
+    """A release moves traffic to `to`. One write holds all that a crash must not lose."""
+    kept = _without(record.kept, to.name)
+    if record.live is not None:
+        deadline = now + timedelta(seconds=retention_seconds)
+        kept = (*kept, KeptSlot(record.live, SlotState.WARM, deadline))
+    return replace(
+        record,
+        live=to,
+        previous=record.live,
+        moved_by=MovedBy.RELEASE,
+        switched_at=now,
+        confirmed=False,
+        confirm_by=now + timedelta(seconds=confirm_seconds),
+        undone=None,
+        kept=kept,
+    )
+
+
+def confirmed(record: TrafficRecord) -> TrafficRecord:
+    """Verification passed: the move stands."""
+    return replace(record, confirmed=True, confirm_by=None)
+
+
+def switched_back(
+    record: TrafficRecord,
+    now: datetime,
+    *,
+    confirm_seconds: float,
+    keep_failed_seconds: float,
+) -> TrafficRecord:
+    """Undo the last release: traffic goes to `previous` (or to nothing, for a first release).
+
+    `previous` is empty afterwards, so that nothing can go back onto what was just undone.
+    """
+    undone = record.live
+    kept = record.kept
+    if record.previous is not None:
+        kept = _without(kept, record.previous.name)
+    if undone is not None:
+        deadline = now + timedelta(seconds=keep_failed_seconds)
+        kept = (*_without(kept, undone.name), KeptSlot(undone, SlotState.KEPT, deadline))
+    return replace(
+        record,
+        live=record.previous,
+        previous=None,
+        moved_by=MovedBy.SWITCH_BACK,
+        switched_at=now,
+        confirmed=False,
+        confirm_by=now + timedelta(seconds=confirm_seconds),
+        undone=undone.release_id if undone else None,
+        kept=kept,
+    )
+
+
+def retiring(record: TrafficRecord, name: str) -> TrafficRecord:
+    """The first step of a retirement: from here on nothing may switch to the slot.
+
+    If it was what a rollback would have gone back to, a rollback is cold now.
+    """
+    kept = tuple(
+        replace(k, state=SlotState.RETIRING) if k.slot.name == name else k for k in record.kept
+    )
+    return replace(record, kept=kept)
+
+
+def forgotten(record: TrafficRecord, name: str) -> TrafficRecord:
+    """The slot is gone from the target."""
+    return replace(record, kept=_without(record.kept, name))
+
+
+def waiting(record: TrafficRecord, slot: Slot) -> TrafficRecord:
+    """The release is proved and waits for a person: its slot is reserved."""
+    return replace(
+        record, kept=(*_without(record.kept, slot.name), KeptSlot(slot, SlotState.WAITING, None))
+    )
+
+
+def kept_failed(
+    record: TrafficRecord, slot: Slot, now: datetime, keep_failed_seconds: float
+) -> TrafficRecord:
+    """A failed slot stays for a while, so that a person can look at it."""
+    deadline = now + timedelta(seconds=keep_failed_seconds)
+    return replace(
+        record,
+        kept=(*_without(record.kept, slot.name), KeptSlot(slot, SlotState.KEPT, deadline)),
+    )
+
+
+def observed_adopted(record: TrafficRecord, live: Slot | None, now: datetime) -> TrafficRecord:
+    """A person declares the traffic that was moved by hand to be what is wanted."""
+    if live == record.live:
+        return record
+    kept = _without(record.kept, live.name) if live else record.kept
+    return replace(
+        record,
+        live=live,
+        previous=None,
+        moved_by=MovedBy.REPAIR,
+        switched_at=now,
+        confirmed=True,
+        confirm_by=None,
+        kept=kept,
+    )
+
+
+def _without(kept: tuple[KeptSlot, ...], name: str) -> tuple[KeptSlot, ...]:
+    return tuple(k for k in kept if k.slot.name != name)

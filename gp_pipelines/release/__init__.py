@@ -1,0 +1,1 @@
+"""Releasing a version: plan, build, backup, migrate, deploy, smoke, switch, schedule cleanup."""

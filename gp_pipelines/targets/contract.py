@@ -168,8 +168,14 @@ class Entrance(Protocol):
 
     def preview_url(self, color: Color) -> str: ...
 
-    def ask(self, path: str, *, fresh: int, kept_alive: int) -> tuple[Answer, ...]:
-        """`fresh` requests each on a new connection and `kept_alive` on one open connection."""
+    def ask(
+        self, path: str, *, fresh: int, kept_alive: int, preview: Color | None = None
+    ) -> tuple[Answer, ...]:
+        """`fresh` requests each on a new connection and `kept_alive` on one open connection.
+
+        Asked at the entrance, or at the preview of a color. Never retried, never raises: a request
+        without an answer is an `Answer` with status 0.
+        """
         ...
 
     def lost(self) -> int | None:

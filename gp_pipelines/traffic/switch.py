@@ -63,7 +63,9 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
             min(service.timeouts.switch, service.confirm_seconds),
         )
         if not seen.passed:
-            raise StepFailed(f"{to.describe()} could not be verified after the switch: {seen.detail}.")
+            raise StepFailed(
+                f"{to.describe()} could not be verified after the switch: {seen.detail}."
+            )
         report = Switched(
             before=before.live,
             after=to,
@@ -168,7 +170,7 @@ def _went_back(
         return StepFailed(why, state=f"Traffic is back on {now_live}, verified.")
     return StepFailed(
         why,
-        state=f"Traffic was sent back to {now_live}, but that could not be verified: {seen.detail}.",
+        state=f"Traffic was sent back to {now_live}; that could not be verified: {seen.detail}.",
         advice=f"Look at it now: `gp status {service.name}`.",
     )
 

@@ -1,0 +1,87 @@
+"""The reconciler: ends what a dead run left, so that no crash needs a person.
+
+`unfinished` only looks; `reconcile` acts under a fence that it was given. Both may be called at any
+time: where nothing is unfinished nothing happens.
+"""
+
+from collections.abc import Sequence
+
+from gp_pipelines.errors import Refused
+from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic.fence import Hold
+from gp_pipelines.traffic.retire import remove, retire
+from gp_pipelines.traffic.switch import confirm, switch_back
+from gp_pipelines.traffic.verify import verify
+
+
+def unfinished(record: TrafficRecord, standing: Sequence[SlotStatus]) -> list[str]:
+    """What a run has left behind, each in a sentence; of interest once no holder lives."""
+    found = []
+    if not record.confirmed:
+        found.append("the last move of traffic was never confirmed")
+    for kept in record.kept:
+        if kept.state is SlotState.RETIRING:
+            found.append(f"the retirement of {kept.slot.name} was not finished")
+    found += [f"slot {slot.name} belongs to nothing" for slot in strays(record, standing)]
+    if record.holder is not None:
+        found.append(f"{record.holder.describe()} still holds the fence")
+    return found
+
+
+def strays(record: TrafficRecord, standing: Sequence[SlotStatus]) -> list[Slot]:
+    """Slots that stand on the target and that the record does not know."""
+    known = {kept.slot.name for kept in record.kept}
+    if record.live is not None:
+        known.add(record.live.name)
+    if record.previous is not None:
+        known.add(record.previous.name)
+    return [status.slot for status in standing if status.slot.name not in known]
+
+
+def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
+    """End what dead runs left; returns what was done. Raises `FenceLost`.
+
+    The order matters: first where traffic is, because nothing may be removed before that is
+    settled.
+    """
+    done = []
+    if not hold.read().record.confirmed:
+        done.append(_settle_traffic(hold, platform, progress))
+    record = hold.read().record
+    if not record.confirmed:
+        return done
+    drain = platform.service.timeouts.drain
+    for kept in record.kept:
+        if kept.state is SlotState.RETIRING:
+            retire(hold, platform.target, kept.slot, drain, "a dead run had begun to")
+            done.append(f"finished the retirement of {kept.slot.describe()}")
+    for slot in strays(hold.read().record, platform.target.slots.list()):
+        remove(hold, platform.target, slot, drain)
+        done.append(f"removed {slot.name}, which a dead run had left")
+    return done
+
+
+def _settle_traffic(hold: Hold, platform: Platform, progress: Progress) -> str:
+    """Confirm the unconfirmed move, or switch a release back."""
+    target, service = platform.target, platform.service
+    reading = hold.read()
+    record = reading.record
+    live = record.live.describe() if record.live else "nothing"
+    left = (record.confirm_by - reading.now).total_seconds() if record.confirm_by else 0.0
+    patience = min(max(left, 1.0), service.timeouts.switch)
+    seen = verify(target, record, service.identity.path, patience)
+    if seen.passed:
+        confirm(hold)
+        return f"verified and confirmed {live}, which a dead run had switched to"
+    if record.moved_by is not MovedBy.RELEASE:
+        return f"STILL UNVERIFIED after a {record.moved_by}: {live}: {seen.detail}"
+    try:
+        back = switch_back(hold, target, service, f"never verified: {seen.detail}", progress)
+    except Refused as stays:
+        return f"NOT SWITCHED BACK: {stays}"
+    now_live = hold.read().record.live
+    where = now_live.describe() if now_live else "nothing (503)"
+    verified = "verified" if back.passed else f"NOT VERIFIED: {back.detail}"
+    return f"switched {live} back to {where}, {verified}"

@@ -1,0 +1,139 @@
+"""One run's work on a release: its hold on the fence, and how it ends when it does not succeed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gp_pipelines.errors import FenceLost, GpError, Refused
+from gp_pipelines.model import Holder, MovedBy, Plan, Slot, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.release import history
+from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.fence import Hold, take
+from gp_pipelines.traffic.retire import remove, retire
+from gp_pipelines.traffic.switch import switch_back
+
+Reconcile = Callable[[Hold, Platform, Progress], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Which Dagster run this is. A re-executed run has the release id of its root run."""
+
+    run_id: str
+    release_id: str
+    kind: str  # release | promote
+    actor: str
+
+
+class Attempt:
+    """Holds the fence from the plan (or the first step of a re-executed run) to the run's end."""
+
+    def __init__(
+        self, platform: Platform, run: RunIdentity, reconcile: Reconcile, progress: Progress
+    ) -> None:
+        self.platform = platform
+        self.run = run
+        self.reconcile = reconcile
+        self.progress = progress
+        self._hold: Hold | None = None
+        self._settled = False
+
+    @property
+    def hold(self) -> Hold:
+        if self._hold is None:
+            raise RuntimeError("a step ran before the fence was taken")
+        return self._hold
+
+    def begin(self, number: int = 0) -> Hold:
+        """Take the fence, and end what a dead run left. Raises `Busy`, `Refused` on drift."""
+        run = self.run
+        holder = Holder(run.run_id, run.release_id, run.kind, run.actor, number)
+        self._hold = take(self.platform.target.traffic, holder, self.progress)
+        for done in self.reconcile(self._hold, self.platform, self.progress):
+            self.progress(done)
+        return self._hold
+
+    @contextmanager
+    def step(self, plan: Plan, timeout: float) -> Iterator[Hold]:
+        """The fence for one step: taken again if this run is a re-execution that begins here."""
+        if self._hold is None:
+            self._resume(plan)
+        with self.hold.step(timeout):
+            self.hold.read()
+            yield self.hold
+
+    def settle(self) -> None:
+        """The release stands, or waits to be promoted: nothing is to be undone."""
+        self._settled = True
+
+    def abandon(self, why: str) -> None:
+        """Undo what this release has not finished: switch back until confirmed, remove its slot.
+
+        Never raises: what can't be undone now is left to the reconciler, and said.
+        """
+        hold = self._hold
+        if hold is None or self._settled:
+            return
+        self._settled = True
+        try:
+            self._undo(hold, why)
+            history.ended(self.platform.target.ledger, self.run.release_id, "failed", why)
+        except FenceLost as lost:
+            self.progress(f"not undone by this run: {lost}")
+        except GpError as error:
+            self.progress(f"could not be undone now, the reconciler goes on with it: {error}")
+
+    def close(self) -> None:
+        """Let the fence go; first abandon what was not settled (an interrupt between steps)."""
+        self.abandon("the run ended before the release did")
+        if self._hold is not None:
+            self._hold.leave()
+
+    def _resume(self, plan: Plan) -> None:
+        record = self.platform.target.traffic.read().record
+        live_id = record.live.release_id if record.live else None
+        planned_on = plan.live.release_id if plan.live else None
+        if live_id not in (planned_on, plan.release_id):
+            raise Refused(
+                f"{plan.service} has moved on since release #{plan.number} was planned: "
+                f"{record.live.describe() if record.live else 'nothing'} is live now.",
+                state="Nothing was changed.",
+                advice="Start a new release.",
+            )
+        self.begin(plan.number)
+        self.progress(f"going on with release #{plan.number} of {plan.version}")
+
+    def _undo(self, hold: Hold, why: str) -> None:
+        record = hold.read().record
+        live = record.live
+        if live is not None and live.release_id == self.run.release_id:
+            if record.confirmed or record.moved_by is not MovedBy.RELEASE:
+                return
+            switch_back(hold, self.platform.target, self.platform.service, why, self.progress)
+        for slot in self._own_slots(hold.read().record):
+            self._remove_or_keep(hold, slot)
+
+    def _own_slots(self, record: TrafficRecord) -> list[Slot]:
+        standing = [status.slot for status in self.platform.target.slots.list()]
+        return [
+            slot
+            for slot in standing
+            if slot.release_id == self.run.release_id and slot != record.live
+        ]
+
+    def _remove_or_keep(self, hold: Hold, slot: Slot) -> None:
+        service = self.platform.service
+        kept = hold.read().record.kept_slot(slot.name)
+        if kept is not None and kept.state is SlotState.WAITING:
+            return
+        if service.keep_failed_seconds > 0:
+            seconds = service.keep_failed_seconds
+            hold.write(lambda record, now: transitions.kept_failed(record, slot, now, seconds))
+            self.progress(f"{slot.name} is kept for {seconds:g} s to be looked at")
+            return
+        if kept is not None:
+            retire(hold, self.platform.target, slot, service.timeouts.drain, "the release failed")
+        else:
+            remove(hold, self.platform.target, slot, service.timeouts.drain)
+        self.progress(f"{slot.name} was removed")

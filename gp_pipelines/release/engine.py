@@ -1,0 +1,221 @@
+"""The steps of a release after its plan, without Dagster. Each may be killed and run again.
+
+Every step reads the fence before it changes something (`Attempt.step`, `Hold.write`), and leaves
+evidence on the target when it has passed. What a step returns is small, for metadata and for the
+next step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
+from gp_pipelines.errors import GpError, Refused, StepFailed
+from gp_pipelines.model import Artifact, Plan, SlotState
+from gp_pipelines.release import deployment, evidence, history
+from gp_pipelines.release.attempt import Attempt
+from gp_pipelines.release.planning import require_new
+from gp_pipelines.smoke.checks import CheckResult, run_checks
+from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic import switch as traffic_switch
+from gp_pipelines.traffic import transitions
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What became of the database in a release."""
+
+    pending: Pending
+    migration: Migration | None  # None: nothing was pending
+    live_checks: tuple[CheckResult, ...]  # the live version on the new schema
+
+
+def build(attempt: Attempt, plan: Plan) -> Artifact:
+    """The version's artifact, stored or built now."""
+    platform = attempt.platform
+    with attempt.step(plan, platform.service.timeouts.build):
+        artifact = platform.artifacts.provide(
+            plan.version, attempt.progress, platform.service.timeouts.build
+        )
+        require_new(plan, artifact)
+        history.built(platform.target.ledger, plan, artifact)
+        _leave(attempt, "build", plan, artifact, {"size": artifact.size, "built": artifact.built})
+    return artifact
+
+
+def backup(attempt: Attempt, plan: Plan, artifact: Artifact) -> Backup | None:
+    """A verified backup, if there is something to migrate."""
+    platform = attempt.platform
+    with attempt.step(plan, platform.service.timeouts.backup):
+        pending = _pending(platform.database, artifact)
+        made = None
+        if platform.database is not None and pending:
+            made = platform.database.backup(
+                plan.release_id, attempt.progress, platform.service.timeouts.backup
+            )
+            if not made.verified:
+                raise StepFailed(
+                    f"Backup {made.id} could not be verified.",
+                    state="The database was not migrated, and traffic is where it was.",
+                )
+        else:
+            attempt.progress("nothing is pending: no backup is needed")
+        facts = {"backup": made.id, "size": made.size} if made else {"pending": 0}
+        _leave(attempt, "backup", plan, artifact, facts)
+    return made
+
+
+def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
+    """Run the service's own migrate command, then smoke the live version on the new schema."""
+    platform = attempt.platform
+    timeout = platform.service.timeouts.migrate
+    with attempt.step(plan, timeout + platform.service.timeouts.smoke) as hold:
+        pending = _pending(platform.database, artifact)
+        if platform.database is None or not pending:
+            attempt.progress("nothing is pending: the database is left as it is")
+            _leave(attempt, "migrate", plan, artifact, {"applied": []})
+            return Migrated(pending, None, ())
+        evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
+        hold.read()
+        try:
+            done = platform.database.migrate(artifact, plan.release_id, attempt.progress, timeout)
+        except StepFailed as failure:
+            raise _with_live_state(attempt, plan, failure) from failure
+        checks = _smoke_live(attempt, plan)
+        _leave(attempt, "migrate", plan, artifact, {"applied": list(done.applied)})
+    return Migrated(pending, done, checks)
+
+
+def deploy_inactive(attempt: Attempt, plan: Plan, artifact: Artifact) -> SlotStatus:
+    """Bring the new slot up on the idle color, at no less than the live capacity."""
+    service = attempt.platform.service
+    with attempt.step(plan, service.timeouts.deploy + service.timeouts.drain) as hold:
+        status = deployment.bring_up(attempt, hold, plan, artifact)
+        _leave(attempt, "deploy_inactive", plan, artifact, {"ready": status.ready})
+    return status
+
+
+def smoke(attempt: Attempt, plan: Plan, artifact: Artifact) -> tuple[CheckResult, ...]:
+    """The service's checks against the preview of the new slot."""
+    platform = attempt.platform
+    timeout = platform.service.timeouts.smoke
+    with attempt.step(plan, timeout + platform.service.timeouts.deploy) as hold:
+        deployment.ensure_up(attempt, hold, plan, artifact)
+        results = run_checks(
+            platform.target.entrance.preview_url(plan.color),
+            platform.service.smoke,
+            plan.version,
+            timeout,
+            attempt.progress,
+        )
+        facts = {"checks": [asdict(result) for result in results]}
+        _leave(attempt, "smoke", plan, artifact, facts)
+    return results
+
+
+def reserve(attempt: Attempt, plan: Plan, artifact: Artifact) -> None:
+    """`promotion: manual`: the slot waits, reserved on the target, until a person decides."""
+    ledger = attempt.platform.target.ledger
+    with attempt.step(plan, attempt.platform.service.timeouts.switch) as hold:
+        evidence.require(ledger, plan, artifact, evidence.BEFORE_SWITCH)
+        hold.write(lambda record, now: transitions.waiting(record, plan.slot(artifact)))
+        history.ended(ledger, plan.release_id, "waiting")
+    attempt.settle()
+    attempt.progress(
+        f"{plan.version} is proved and waits: `gp promote {plan.service}` sends traffic to it, "
+        f"`gp reject {plan.service}` removes it"
+    )
+
+
+def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.Switched:
+    """Move the traffic, verify it through the entrance, confirm it; or switch back."""
+    platform = attempt.platform
+    service = platform.service
+    ledger = platform.target.ledger
+    timeout = service.timeouts.switch * 2 + service.timeouts.deploy
+    with attempt.step(plan, timeout) as hold:
+        if (live := hold.read().record.live) and live.release_id == plan.release_id:
+            raise Refused(
+                f"Release #{plan.number} is live already.",
+                state="Traffic is where it was.",
+                advice="Nothing is left to be done but the cleanup, which runs by itself.",
+            )
+        evidence.require(ledger, plan, artifact, evidence.BEFORE_SWITCH)
+        deployment.ensure_up(attempt, hold, plan, artifact)
+        done = traffic_switch.switch(
+            hold, platform.target, service, plan.slot(artifact), attempt.progress
+        )
+        facts = {"verified_ms": done.verified_ms, "lost": done.lost}
+        _leave(attempt, "switch", plan, artifact, facts)
+        history.ended(ledger, plan.release_id, "released")
+    attempt.settle()
+    return done
+
+
+def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
+    """The deadline of the old slot, which the switch stored: checked, and shown.
+
+    None when there is no old slot (a first release).
+    """
+    with attempt.step(plan, attempt.platform.service.timeouts.switch) as hold:
+        record = hold.read().record
+        attempt.settle()
+        if record.previous is None:
+            attempt.progress("there is no old slot: nothing to clean up")
+            return None
+        kept = record.kept_slot(record.previous.name)
+        if kept is None or kept.state is not SlotState.WARM or kept.deadline is None:
+            raise StepFailed(
+                f"The old slot {record.previous.name} has no deadline in the record.",
+                state="The release stands.",
+                advice=f"See `gp status {plan.service}`.",
+            )
+        attempt.progress(f"{kept.slot.describe()} stays warm until {kept.deadline:%H:%M:%S} UTC")
+        return kept.deadline
+
+
+def _pending(database: Database | None, artifact: Artifact) -> Pending:
+    return database.pending(artifact) if database is not None else Pending((), ())
+
+
+def _smoke_live(attempt: Attempt, plan: Plan) -> tuple[CheckResult, ...]:
+    """Prove the live version on the new schema, through the entrance. No live version: nothing."""
+    platform = attempt.platform
+    if plan.live is None:
+        return ()
+    attempt.progress(f"smoking the live version {plan.live.describe()} on the new schema")
+    try:
+        return run_checks(
+            platform.target.entrance.url,
+            platform.service.smoke,
+            plan.live.version,
+            platform.service.timeouts.smoke,
+            attempt.progress,
+        )
+    except StepFailed as failure:
+        raise StepFailed(
+            f"The live version {plan.live.describe()} fails on the new schema: {failure.what}",
+            state="The migration was applied; traffic is still on the live version.",
+            advice="The database only goes forward: apply a migration that restores what the live "
+            "version needs, or restore the backup as described in the runbook.",
+        ) from failure
+
+
+def _with_live_state(attempt: Attempt, plan: Plan, failure: StepFailed) -> StepFailed:
+    """`failure` of a migration, with whether the live version still works."""
+    if plan.live is None:
+        return failure
+    try:
+        _smoke_live(attempt, plan)
+        live = f"The live version {plan.live.describe()} passes its smoke checks."
+    except GpError as broken:
+        live = broken.what
+    return StepFailed(failure.what, state=f"{failure.state}\n{live}".strip(), advice=failure.advice)
+
+
+def _leave(
+    attempt: Attempt, step: str, plan: Plan, artifact: Artifact, facts: Mapping[str, Any]
+) -> None:
+    reading = attempt.hold.read()
+    evidence.leave(attempt.platform.target.ledger, step, plan, artifact, reading.now, facts)

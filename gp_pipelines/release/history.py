@@ -1,0 +1,57 @@
+"""The releases of a service as the target remembers them, readable when Dagster is down."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gp_pipelines.model import Artifact, Plan
+from gp_pipelines.targets.contract import Ledger
+
+KIND = "releases"
+KEEP = 100
+
+
+def began(ledger: Ledger, plan: Plan, run_id: str) -> None:
+    """A release was planned. Forgets the oldest ones beyond `KEEP`."""
+    ledger.put(
+        KIND,
+        plan.release_id,
+        {
+            "number": plan.number,
+            "release_id": plan.release_id,
+            "run_id": run_id,
+            "version": plan.version,
+            "version_before": plan.live.version if plan.live else None,
+            "color": plan.color,
+            "actor": plan.actor,
+            "outcome": None,
+            "reason": "",
+            "began_at": _now(),
+            "ended_at": None,
+        },
+    )
+    for document in newest_first(ledger)[KEEP:]:
+        ledger.delete(KIND, document["release_id"])
+
+
+def built(ledger: Ledger, plan: Plan, artifact: Artifact) -> None:
+    """The release knows now what its version is."""
+    _update(ledger, plan.release_id, digest=artifact.digest, config_hash=plan.config_hash)
+
+
+def ended(ledger: Ledger, release_id: str, outcome: str, reason: str = "") -> None:
+    """`outcome` is released, waiting, failed, refused or rejected."""
+    _update(ledger, release_id, outcome=outcome, reason=reason, ended_at=_now())
+
+
+def newest_first(ledger: Ledger) -> list[dict[str, Any]]:
+    return sorted(ledger.list(KIND).values(), key=lambda d: -d["number"])
+
+
+def _update(ledger: Ledger, release_id: str, **changes: Any) -> None:
+    document = ledger.get(KIND, release_id)
+    if document is not None:
+        ledger.put(KIND, release_id, {**document, **changes})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,100 @@
+"""The first step: may this version be released now, and onto which color."""
+
+from dataclasses import dataclass
+
+from gp_pipelines.errors import Refused
+from gp_pipelines.model import Artifact, Color, Plan, TrafficRecord
+from gp_pipelines.release import history
+from gp_pipelines.release.attempt import Attempt
+from gp_pipelines.release.versions import is_older
+from gp_pipelines.services import check_version
+from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.fence import require_no_edits
+
+UNCHANGED = "Nothing was changed."
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """What a person asked for."""
+
+    version: str
+    redeploy: bool = False  # release what is live already
+    allow_downgrade: bool = False  # release an older version than the live one
+    manual: bool = False  # wait for `promote` before the switch
+
+
+def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
+    """Take the fence and decide. Raises `ConfigInvalid`, `Refused`, `Busy`, `TargetUnavailable`."""
+    platform, run = attempt.platform, attempt.run
+    service = platform.service
+    check_version(request.version)
+    platform.target.require_up()
+    if platform.database is not None:
+        platform.database.require_up()
+    require_no_edits(platform.target.traffic.read())
+    hold = attempt.begin()
+    record = hold.read().record
+    _require_settled(record)
+    _require_wanted(request, record)
+    color = record.live.color.other if record.live else Color.BLUE
+    numbered = hold.write(lambda record, now: transitions.numbered(record)).record
+    decided = Plan(
+        service=service.name,
+        release_id=run.release_id,
+        number=numbered.releases,
+        version=request.version,
+        config_hash=service.config_hash,
+        color=color,
+        replicas=max(service.replicas, record.live.replicas if record.live else 0),
+        live=record.live,
+        manual=request.manual or service.promotion == "manual",
+        redeploy=request.redeploy,
+        actor=run.actor,
+    )
+    stored = platform.artifacts.stored(request.version)
+    if stored is not None:
+        require_new(decided, stored)
+    history.began(platform.target.ledger, decided, run.run_id)
+    return decided
+
+
+def require_new(plan: Plan, artifact: Artifact) -> None:
+    """Raise `Refused` if this very artifact and configuration are live, unless `redeploy`."""
+    live = plan.live
+    if live is None or plan.redeploy:
+        return
+    if (live.digest, live.config_hash) == (artifact.digest, plan.config_hash):
+        raise Refused(
+            f"{plan.version} is live already: {live.describe()} has the same artifact "
+            f"({artifact.digest[:19]}…) and configuration.",
+            state=UNCHANGED,
+            advice="To bring the same version up again, ask with `redeploy: true` (--redeploy).",
+        )
+
+
+def _require_settled(record: TrafficRecord) -> None:
+    if not record.confirmed:
+        raise Refused(
+            f"The last move of {record.service}'s traffic could not be verified yet.",
+            state=UNCHANGED,
+            advice=f"See `gp status {record.service}`: the entrance or the live slot needs a look.",
+        )
+    if record.waiting is not None:
+        raise Refused(
+            f"Release {record.waiting.describe()} of {record.service} waits to be promoted.",
+            state=UNCHANGED,
+            advice=f"First `gp promote {record.service}` or `gp reject {record.service}`.",
+        )
+
+
+def _require_wanted(request: ReleaseRequest, record: TrafficRecord) -> None:
+    live = record.live
+    if live is None or request.allow_downgrade or not is_older(request.version, live.version):
+        return
+    raise Refused(
+        f"{request.version} is older than {live.describe()}, which is live.",
+        state=UNCHANGED,
+        advice="To go back to an older version, ask with `allow_downgrade: true` "
+        "(--allow-downgrade). Its migrations are not undone.",
+    )

@@ -19,6 +19,7 @@ class Pending:
 
     versions: tuple[str, ...]  # `<number>_<description>`, in the order they will be applied
     unknown: tuple[int, ...]  # applied, but not known to this version: expected for an older one
+    out_of_order: tuple[str, ...] = ()  # of `versions`, those older than the newest applied one
 
     def __bool__(self) -> bool:
         return bool(self.versions)
@@ -62,8 +63,8 @@ class Database(Protocol):
     def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
         """Dump, restore into a scratch database, compare tables and row counts.
 
-        Raises `StepFailed` when the disk is too full, the dump fails, or the comparison differs;
-        what was written is removed.
+        Raises `Refused` while a migration is still running, and `StepFailed` when the disk is too
+        full, the dump fails, or the comparison differs; what was written is removed.
         """
         ...
 

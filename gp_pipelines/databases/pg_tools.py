@@ -1,0 +1,139 @@
+"""PostgreSQL's own pg_dump and pg_restore. They get the connection by their environment only."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from gp_pipelines.databases.commands import Command, CommandTimedOut
+from gp_pipelines.databases.connection import inherited_environment
+from gp_pipelines.errors import StepFailed
+
+Progress = Callable[[str], None]
+
+SMALL_BYTES = 64 * 2**20  # below this, more connections cost more than they save
+MOST_JOBS = 4  # the server is in production meanwhile
+LOCK_WAIT = "60s"  # how long a dump waits behind somebody's exclusive lock
+
+
+def jobs_for(size: int) -> int:
+    """How many connections dump or restore `size` bytes at once."""
+    return 1 if size < SMALL_BYTES else min(MOST_JOBS, os.cpu_count() or 1)
+
+
+class PgTools:
+    """The tools of one installation. `find` gives the path of a tool by its name."""
+
+    def __init__(self, find: Callable[[str], Path]) -> None:
+        self._find = find
+
+    def major(self) -> int:
+        """The major version of pg_dump: it dumps servers up to that. Raises `StepFailed`."""
+        argv = [str(self._find("pg_dump")), "--version"]
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, timeout=30, env=inherited_environment()
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise StepFailed(f"pg_dump cannot be run: {error}") from None
+        found = re.search(r"\) (\d+)", done.stdout)
+        if found is None:
+            raise StepFailed(f"{argv[0]} does not say which version it is: {done.stdout!r}.")
+        return int(found[1])
+
+    def dump(
+        self,
+        into: Path,
+        *,
+        snapshot: str,
+        jobs: int,
+        environment: Mapping[str, str],
+        secrets: tuple[str, ...],
+        deadline: float,
+        progress: Progress,
+    ) -> None:
+        """Dump what `snapshot` sees into the new directory `into`. Raises `StepFailed`."""
+        argv = [
+            *(str(self._find("pg_dump")), "--no-password", "--format=directory"),
+            *(f"--file={into}", f"--jobs={jobs}", f"--snapshot={snapshot}"),
+            f"--lock-wait-timeout={LOCK_WAIT}",
+        ]
+        _run("pg_dump", argv, environment, secrets, deadline, progress, lambda: written(into))
+
+    def restore(
+        self,
+        dump: Path,
+        *,
+        database: str,
+        jobs: int,
+        environment: Mapping[str, str],
+        secrets: tuple[str, ...],
+        deadline: float,
+        progress: Progress,
+        done: Callable[[], str],
+    ) -> None:
+        """Restore `dump` into the empty `database`; the first error ends it.
+
+        `done` says how far it is. Subscriptions are left out: a copy must not draw data from a
+        publisher. So are tablespaces, which are directories of the original's machine.
+
+        Raises `StepFailed`.
+        """
+        argv = [
+            *(str(self._find("pg_restore")), "--no-password", "--exit-on-error"),
+            *(f"--jobs={jobs}", f"--dbname={database}"),
+            *("--no-subscriptions", "--no-tablespaces", str(dump)),
+        ]
+        _run("pg_restore", argv, environment, secrets, deadline, progress, done)
+
+
+def written(directory: Path) -> str:
+    """How much is in `directory`, for people."""
+    return f"{megabytes(directory_size(directory))} written"
+
+
+def directory_size(directory: Path) -> int:
+    """Bytes of the files under `directory`, which may be changing meanwhile."""
+    total = 0
+    for file in directory.rglob("*"):
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _run(
+    name: str,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    secrets: tuple[str, ...],
+    deadline: float,
+    progress: Progress,
+    done: Callable[[], str],
+) -> None:
+    timeout = max(0.0, deadline - time.monotonic())
+    try:
+        command = Command(argv, environment=environment, secrets=secrets)
+    except OSError as error:
+        raise StepFailed(f"{name} cannot be run: {error}") from None
+    with command:
+        try:
+            code = command.wait(
+                timeout,
+                lambda lines: progress(f"{name}: {lines}"),
+                lambda seconds: progress(f"{name}: {seconds:.0f} s, {done()}"),
+            )
+        except CommandTimedOut:
+            raise StepFailed(
+                f"{name} did not end in the time that the backup may take; it was ended after "
+                f"{timeout:.0f} s ({done()})."
+            ) from None
+    if code != 0:
+        raise StepFailed(f"{name} failed (exit code {code}):\n{command.tail}".rstrip())

@@ -1,0 +1,104 @@
+"""A service's PostgreSQL: where its migrations, backups and migrate command meet."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gp_pipelines.artifacts.contract import Artifacts
+from gp_pipelines.databases.backups import Backups
+from gp_pipelines.databases.connection import Connector
+from gp_pipelines.databases.contract import Backup, Migration, Pending, Progress
+from gp_pipelines.databases.migrate import MigrateCommand, migrate
+from gp_pipelines.databases.pg_tools import PgTools
+from gp_pipelines.databases.running import RunningMigration
+from gp_pipelines.databases.sqlx import (
+    MigrationFile,
+    applied_migrations,
+    migration_files,
+    pending,
+)
+from gp_pipelines.databases.store import BackupStore
+from gp_pipelines.databases.verification import Scratch
+from gp_pipelines.errors import ConfigInvalid
+from gp_pipelines.model import Artifact
+from gp_pipelines.services import DatabaseSpec, SecretSource, Service
+
+
+class PostgresDatabase:
+    """Implements `databases.contract.Database`."""
+
+    def __init__(
+        self,
+        service: Service,
+        artifacts: Artifacts,
+        *,
+        url: Callable[[], str],
+        secrets: Callable[[], Mapping[str, str]],
+        directory: Path,
+        bin: Callable[[str], Path],
+        scratch: Scratch,
+    ) -> None:
+        """`secrets` are the values of the service's `secrets`, which its migrate command may need.
+
+        `directory` holds the backups, and the note of a running migration. `bin` gives the path of
+        pg_dump and pg_restore. `scratch` starts a PostgreSQL server, on the same disk as
+        `directory`, gives its URL as a superuser, and removes it on leaving.
+        """
+        if service.database is None:
+            raise ConfigInvalid(f"The service {service.name} has no database in services.yaml.")
+        self._service = service
+        self._spec: DatabaseSpec = service.database
+        self._artifacts = artifacts
+        self._secrets = secrets
+        self._connector = Connector(url, advice=_advice(self._spec))
+        self._running = RunningMigration(directory, self._connector)
+        self._backups = Backups(self._connector, PgTools(bin), scratch, BackupStore(directory))
+
+    def url(self) -> str:
+        return self._connector.url()
+
+    def require_up(self) -> None:
+        with self._connector.session() as session:
+            session.execute("SELECT 1")
+
+    def pending(self, artifact: Artifact) -> Pending:
+        with self._connector.session() as session:
+            return pending(self._files(artifact), applied_migrations(session))
+
+    def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
+        self._running.require_none()  # it would be dumped half-way, or waited for
+        return self._backups.make(release_id, progress, timeout)
+
+    def migrate(
+        self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
+    ) -> Migration:
+        argv, cwd = self._artifacts.command(artifact, self._spec.migrations.command)
+        secrets = self._secrets()
+        command = MigrateCommand(
+            argv=argv,
+            cwd=cwd,
+            environment={
+                **self._service.environment,
+                **secrets,
+                self._spec.variable: self._connector.url(),
+            },
+            secrets=(*self._connector.secrets(), *secrets.values()),
+            files=self._files(artifact),
+        )
+        return migrate(
+            command,
+            release_id,
+            connector=self._connector,
+            running=self._running,
+            progress=progress,
+            timeout=timeout,
+        )
+
+    def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
+        directory = self._spec.migrations.directory
+        return migration_files(self._artifacts.read_directory(artifact, directory))
+
+
+def _advice(spec: DatabaseSpec) -> str:
+    if isinstance(spec.url, SecretSource):
+        return f"See whether the server runs, and whether {spec.url.env} holds its URL."
+    return "`gp up` starts it."

@@ -1,0 +1,136 @@
+"""The backups of one database on disk: one directory each, whole or not there.
+
+    <utc time>-<short release id>/
+      manifest.json   what it is and how it was proved, with a checksum over itself
+      dump/           pg_dump's directory format, each file's checksum in the manifest
+
+One that is being made is named `.partial`. A killed run leaves that; the next backup removes it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gp_pipelines.databases.contract import Backup
+from gp_pipelines.databases.pg_tools import directory_size
+from gp_pipelines.model import short_id
+
+KEEP = 5
+PARTIAL = ".partial"
+MANIFEST = "manifest.json"
+DUMP = "dump"
+
+
+class BackupStore:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def new_id(self, release_id: str) -> str:
+        """Sorts by time; unique, as a release makes no two backups within a millisecond."""
+        now = datetime.now(UTC)
+        return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{short_id(release_id)}"
+
+    @contextmanager
+    def writing(self, backup_id: str) -> Iterator[Path]:
+        """A directory to write a backup to. It becomes one on leaving, and is removed on failure.
+
+        Only this user may read it: it holds everything that the database holds.
+        """
+        partial = self.root / f"{backup_id}{PARTIAL}"
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial.mkdir(mode=0o700)
+        try:
+            yield partial
+            partial.rename(self.root / backup_id)
+            _sync(self.root)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def partials(self) -> tuple[str, ...]:
+        """The ids of backups that were begun and not finished."""
+        found = self.root.glob(f"*{PARTIAL}")
+        return tuple(sorted(path.name.removesuffix(PARTIAL) for path in found))
+
+    def remove_partial(self, backup_id: str) -> None:
+        shutil.rmtree(self.root / f"{backup_id}{PARTIAL}", ignore_errors=True)
+
+    def write_manifest(self, directory: Path, facts: Mapping[str, Any]) -> None:
+        """Add `facts`, and the size and checksum of each file of the dump, to the backup."""
+        files = {
+            str(file.relative_to(directory)): {"size": file.stat().st_size, "sha256": _sha256(file)}
+            for file in sorted((directory / DUMP).rglob("*"))
+            if file.is_file()
+        }
+        manifest = {**facts, "size": directory_size(directory / DUMP), "files": files}
+        manifest["checksum"] = _checksum(manifest)
+        with (directory / MANIFEST).open("w") as file:
+            json.dump(manifest, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync(directory)
+
+    def list(self) -> tuple[Backup, ...]:
+        """The backups, oldest first. A directory whose manifest is not whole is none."""
+        found = [self.get(path.parent.name) for path in self.root.glob(f"*/{MANIFEST}")]
+        return tuple(sorted((b for b in found if b is not None), key=lambda b: (b.at, b.id)))
+
+    def get(self, backup_id: str) -> Backup | None:
+        """The backup, or None if its manifest is missing or is not what was written."""
+        if backup_id.endswith(PARTIAL):
+            return None
+        directory = self.root / backup_id
+        try:
+            manifest = json.loads((directory / MANIFEST).read_text())
+            whole = manifest.pop("checksum") == _checksum(manifest)
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+        if not whole or manifest["id"] != backup_id:
+            return None
+        return Backup(
+            id=backup_id,
+            at=datetime.fromisoformat(manifest["at"]),
+            location=str(directory),
+            size=manifest["size"],
+            rows=manifest["rows"],
+            verified=manifest["verified"],
+            seconds=manifest["seconds"],
+        )
+
+    def retire(self, keep: str) -> tuple[str, ...]:
+        """Remove all but the newest verified backups, never `keep`. The ids of those removed.
+
+        What is no whole backup is left for a person to look at.
+        """
+        verified = [backup for backup in self.list() if backup.verified and backup.id != keep]
+        old = verified[: max(0, len(verified) - (KEEP - 1))]
+        for backup in old:
+            # Renamed first: a removal that is killed half-way must not leave half a backup.
+            going = self.root / f"{backup.id}{PARTIAL}"
+            Path(backup.location).rename(going)
+            shutil.rmtree(going)
+        return tuple(backup.id for backup in old)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _sync(directory: Path) -> None:
+    """Make what was named in `directory` last, whatever happens to the machine."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

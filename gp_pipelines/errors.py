@@ -50,7 +50,8 @@ class Conflict(GpError):
     """A compare-and-swap found another version than it compared with; nothing was written."""
 
 
-_URL_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)")
+# The scheme's length is bounded: without, a long line of letters would take quadratic time.
+_URL_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s:/@]*:)[^\s@]+(?=@)")
 _ASSIGNED_PASSWORD = re.compile(r"(?i)\b(password|passwd|pwd|secret|token)(\s*[=:]\s*)\S+")
 
 

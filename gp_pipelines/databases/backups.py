@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import RowCount, next_values, relations
 from gp_pipelines.databases.contract import Backup
-from gp_pipelines.databases.pg_tools import PgTools, Progress, jobs_for, megabytes
+from gp_pipelines.databases.pg_tools import PgTools, Progress, in_bytes, jobs_for
 from gp_pipelines.databases.store import DUMP, BackupStore
 from gp_pipelines.databases.verification import (
     Contents,
@@ -38,7 +37,6 @@ class Backups:
     tools: PgTools
     scratch: Scratch  # a server to restore into, on the disk that the backups are on
     store: BackupStore
-    disk_free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
 
     def make(self, release_id: str, progress: Progress, timeout: float) -> Backup:
         """A verified backup, bound to `release_id`.
@@ -94,7 +92,7 @@ class Backups:
                 among = relations(session)
                 before = next_values(session, among)
                 jobs = jobs_for(size)
-                progress(f"dumping {megabytes(size)} with {jobs} connections")
+                progress(f"dumping {in_bytes(size)} with {jobs} connections")
                 with RowCount(self.connector, among, snapshot) as count:
                     self.tools.dump(
                         directory / DUMP,
@@ -126,12 +124,12 @@ class Backups:
             )
 
     def _check_disk(self, size: int, directory: Path) -> None:
-        free, wanted = self.disk_free(directory), int(size * COPIES) + MARGIN
+        free, wanted = shutil.disk_usage(directory).free, size * COPIES + MARGIN
         if free < wanted:
             raise StepFailed(
-                f"There is too little room for a backup in {self.store.root}: {megabytes(free)} "
-                f"are free, and dumping and restoring a database of {megabytes(size)} may take "
-                f"{megabytes(wanted)}.",
+                f"There is too little room for a backup in {self.store.root}: {in_bytes(free)} "
+                f"are free, and dumping and restoring a database of {in_bytes(size)} may take "
+                f"{in_bytes(wanted)}.",
                 advice="Make room there, then release again.",
             )
 
@@ -151,7 +149,7 @@ class Backups:
         made = self.store.get(backup_id)
         if made is None:
             raise _failed(backup_id, "its manifest cannot be read back")
-        progress(f"backup {made.id}: {megabytes(made.size)}, {proof}")
+        progress(f"backup {made.id}: {in_bytes(made.size)}, {proof}")
         try:
             for old in self.store.retire(keep=made.id):
                 progress(f"removed the old backup {old}")

@@ -26,6 +26,7 @@ _RELATIONS = f"""
     SELECT format('%I.%I', n.nspname, c.relname), c.relkind::text, n.nspname, c.relname
     {_USERS_OWN} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1
 """
+_COUNT = "SELECT count(*) FROM ONLY {}"
 _NEXT_VALUE = """
     SELECT CASE WHEN q.is_called THEN q.last_value::numeric + s.seqincrement
                 ELSE q.last_value END, s.seqcycle
@@ -126,7 +127,7 @@ class RowCount:
                 for table in self._tables:
                     if self._stopped.is_set():
                         break
-                    query = sql.SQL("SELECT count(*) FROM ONLY {}").format(table.identifier)
+                    query = sql.SQL(_COUNT).format(table.identifier)
                     row = session.execute(query).fetchone()
                     self._counted[table.qualified] = int(str(row[0])) if row else 0
         return self._counted

@@ -91,7 +91,7 @@ class PgTools:
 
 def written(directory: Path) -> str:
     """How much is in `directory`, for people."""
-    return f"{megabytes(directory_size(directory))} written"
+    return f"{in_bytes(directory_size(directory))} written"
 
 
 def directory_size(directory: Path) -> int:
@@ -105,8 +105,9 @@ def directory_size(directory: Path) -> int:
     return total
 
 
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"
+def in_bytes(size: int) -> str:
+    """`size` for people."""
+    return f"{size / 1e3:,.0f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
 def _run(

@@ -14,7 +14,7 @@ from psycopg import errors, sql
 
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import Relation, RowCount, next_values, relations
-from gp_pipelines.databases.pg_tools import PgTools, Progress, jobs_for, megabytes
+from gp_pipelines.databases.pg_tools import PgTools, Progress, in_bytes, jobs_for
 from gp_pipelines.errors import StepFailed
 
 Scratch = Callable[[], AbstractContextManager[str]]
@@ -96,7 +96,7 @@ def verify(
                 secrets=restored.secrets(),
                 deadline=deadline,
                 progress=progress,
-                done=lambda: f"{megabytes(_size(session))} of {megabytes(contents.size)} restored",
+                done=lambda: f"{in_bytes(_size(session))} of {in_bytes(contents.size)} restored",
             )
             found = relations(session)
             with RowCount(restored, found) as count:

@@ -20,7 +20,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,6 +29,7 @@ from gp_pipelines.targets.local.processes import POLL_SECONDS, ProcessId
 from gp_pipelines.targets.local.program_run import Run
 
 LONGEST_PAUSE_SECONDS = 10.0
+OPEN_FILES = 65536
 
 
 def main(definition: Path, run: Path) -> None:
@@ -98,11 +99,23 @@ def _become(program: Mapping[str, Any]) -> None:
             _drop_privileges(program["user"])
         os.chdir(program["directory"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        _allow_open_files()
         # Python ignores SIGPIPE, and that is inherited. It is left so: a program that outlives
         # supervisord must not die of its next line of output.
         os.execvpe(command[0], command, environment)  # noqa: S606 (no shell is wanted)
     except (OSError, KeyError) as error:
         sys.exit(f"supervisor: {command[0]} cannot be started: {error}")
+
+
+def _allow_open_files() -> None:
+    """Many systems let a process have 1024 open files at first; the entrance may need more."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS has a limit of its own beside these
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _drop_privileges(name: str) -> None:

@@ -1,13 +1,13 @@
 """supervisord's XML-RPC interface over its unix socket (http://supervisord.org/api.html)."""
 
 import http.client
-import socket
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault
 
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.targets.local.unix_sockets import UnixConnection
 
 ANSWER_SECONDS = 10.0
 
@@ -20,24 +20,14 @@ ALREADY_ADDED = 90
 STILL_RUNNING = 91
 
 
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 class _Transport(xmlrpc.client.Transport):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _Connection(self._path)  # a new one each time: callers are threads and processes
+        # A new one each time: callers are threads and processes.
+        return UnixConnection(self._path, ANSWER_SECONDS)
 
 
 class SupervisorRpc:

@@ -1,8 +1,10 @@
-"""Where a unix socket lies: a socket's path may have about 100 characters at most."""
+"""Unix sockets: where they lie (a path may have about 100 characters at most), and HTTP on them."""
 
 import hashlib
+import http.client
 import os
 import shutil
+import socket
 import stat
 from pathlib import Path
 
@@ -45,3 +47,17 @@ def _own(directory: Path) -> Path:
             advice="Find out who made it, and remove it.",
         )
     return directory
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP on a unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        """`timeout` is in seconds, for each connecting, sending and receiving."""
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

@@ -9,13 +9,16 @@ from functools import cached_property
 from gp_pipelines_tests.load.record import Connection, Failure, Mark, Pulse, Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """Requests in the order in which they ended. Times are ns since the epoch (time.time_ns)."""
 
     records: tuple[Record, ...]
     marks: tuple[Mark, ...] = ()
     pulses: tuple[Pulse, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Results: {self.requests} requests, {self.failed} failed, ended {self.ended}>"
 
     @property
     def requests(self) -> int:

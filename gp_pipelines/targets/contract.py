@@ -38,6 +38,7 @@ class ColorReading:
     release_id: str | None
     fence: int  # of the last writer
     token: str
+    edits: tuple[str, ...] = ()  # as in `Reading`
 
 
 class TrafficStore(Protocol):

@@ -17,6 +17,7 @@ from gp_pipelines.model import Color, Heartbeat, Slot, TrafficRecord
 from gp_pipelines.targets.contract import ColorReading, Reading
 from gp_pipelines.targets.local import color_file, heartbeat_file, record_copy, routes_file
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
+from gp_pipelines.targets.local.file_errors import readable, writable
 from gp_pipelines.targets.local.files import write_atomically
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.lock import locked
@@ -88,11 +89,11 @@ class LocalTraffic:
         return _color_reading(color, content.encode())
 
     def heartbeat(self) -> Heartbeat | None:
-        with _readable(self._paths.heartbeat):
+        with readable(self._paths.heartbeat):
             return heartbeat_file.read(self._paths.heartbeat)
 
     def renew(self, run_id: str, fence: int) -> None:
-        with _writable(self._paths.heartbeat):
+        with writable(self._paths.heartbeat):
             heartbeat_file.renew(self._paths.heartbeat, run_id, fence)
 
     def _swap_routes(self, record: TrafficRecord, compare: Callable[[], None]) -> Reading:
@@ -167,7 +168,7 @@ class LocalTraffic:
             )
 
     def _require_not_refused(self, wanted: str, in_force: str | None) -> None:
-        with _readable(self._paths.routes):
+        with readable(self._paths.routes):
             age = time.time() - self._paths.routes.stat().st_mtime
         failed = self._admin.failed_updates(self._service)
         if age > REFUSED_AFTER_SECONDS and failed:
@@ -181,7 +182,7 @@ class LocalTraffic:
 
     @contextmanager
     def _changing(self, path: Path) -> Iterator[None]:
-        with _writable(path), locked(self._paths.lock, LOCK_SECONDS):
+        with writable(path), locked(self._paths.lock, LOCK_SECONDS):
             yield
 
 
@@ -208,32 +209,8 @@ def _token(content: bytes | None) -> str:
 
 def _read(path: Path) -> bytes | None:
     """The content, None if there is no file."""
-    with _readable(path):
+    with readable(path):
         try:
             return path.read_bytes()
         except FileNotFoundError:
             return None
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TargetUnavailable(
-            f"{path} cannot be read: {error.strerror or error}.",
-            state="Nothing was changed, and traffic goes on where it went.",
-            advice="See to the disk, and to who may read the file.",
-        ) from None
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TargetUnavailable(
-            f"{path} cannot be written: {error.strerror or error}.",
-            state="It is whole; unless the disk itself is broken, it is as it was.",
-            advice="See that the disk has room, and who may write there; then try again.",
-        ) from None

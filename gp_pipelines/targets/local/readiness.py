@@ -1,6 +1,6 @@
 """Whether replicas answer their health check, asked on their own ports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -11,15 +11,16 @@ ANSWER_SECONDS = 1.0
 MOST_AT_ONCE = 32
 
 
-def health_problems(checks: Sequence[tuple[int, str]]) -> list[str]:
-    """For each port and path, why the replica there is not healthy; empty if it is."""
+def health_problems(checks: Mapping[int, str]) -> dict[int, str]:
+    """Why the replica on each port is not healthy, empty if it is. `checks` has the paths."""
     if not checks:
-        return []
+        return {}
     with (
         loopback_client(ANSWER_SECONDS, keep_alive=False) as client,
         ThreadPoolExecutor(min(len(checks), MOST_AT_ONCE)) as pool,
     ):
-        return list(pool.map(lambda check: _problem(client, *check), checks))
+        found = pool.map(lambda check: _problem(client, *check), checks.items())
+        return dict(zip(checks, found, strict=True))
 
 
 def _problem(client: httpx.Client, port: int, path: str) -> str:

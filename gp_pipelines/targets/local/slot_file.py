@@ -19,13 +19,18 @@ class StandingSlot:
     """A slot that stands in its directory."""
 
     slot: Slot
-    ports: tuple[int, ...]  # one for each replica
+    ports: tuple[int, ...]  # one for each replica, or none as long as they are not chosen
     artifact: Artifact
     command: tuple[str, ...]
     environment: dict[str, str]
     secrets: tuple[str, ...]  # the names of the variables that hold them
     health_path: str
     format: int = FORMAT
+
+    @property
+    def replicas(self) -> range:
+        """Their numbers."""
+        return range(1, self.slot.replicas + 1)
 
     @classmethod
     def of(cls, slot: Slot, ports: Sequence[int], launch: Launch) -> "StandingSlot":

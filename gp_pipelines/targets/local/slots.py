@@ -1,7 +1,7 @@
 """The slots of one service: supervised processes, and a directory that says what they are.
 
-slot.json is written before the first process is started and removed after the last one has ended:
-as long as there is anything of a slot, it is listed, and whoever comes next can go on or remove it.
+slot.json is the first thing of a slot and the last: as long as it has a process or a port it is
+listed, and whoever comes next can go on with it or remove it.
 """
 
 import shutil
@@ -58,9 +58,10 @@ class LocalSlots:
             )
         executable = _executable(launch)
         with writable(directory):
+            if before is None:
+                StandingSlot.of(slot, (), launch).write(directory)
             ports = replica_ports(self._home, slot)
-            standing = StandingSlot.of(slot, ports, launch)
-            standing.write(directory)
+            StandingSlot.of(slot, ports, launch).write(directory)
             states = self._supervisor.states()
             for n, port in enumerate(ports, start=1):
                 name = _replica_name(slot.name, n)
@@ -101,28 +102,29 @@ class LocalSlots:
         standing = StandingSlot.read(self._directory(name))
         if standing is None:
             return {}
-        replicas = range(1, len(standing.ports) + 1)
-        return {_replica_name(name, n): self._log(standing, n, lines) for n in replicas}
+        return {_replica_name(name, n): self._log(standing, n, lines) for n in standing.replicas}
 
     def _statuses(self, slots: Sequence[StandingSlot]) -> tuple[SlotStatus, ...]:
         states = self._supervisor.states()
-        problems = iter(health_problems([(p, s.health_path) for s in slots for p in s.ports]))
+        checks = {port: each.health_path for each in slots for port in each.ports}
+        problems = health_problems(checks)
         return tuple(
             SlotStatus(
-                standing.slot,
-                tuple(
-                    self._replica(standing, n, states, next(problems))
-                    for n in range(1, len(standing.ports) + 1)
-                ),
+                each.slot, tuple(self._replica(each, n, states, problems) for n in each.replicas)
             )
-            for standing in slots
+            for each in slots
         )
 
     def _replica(
-        self, standing: StandingSlot, n: int, states: Mapping[str, ProgramState], problem: str
+        self,
+        standing: StandingSlot,
+        n: int,
+        states: Mapping[str, ProgramState],
+        problems: Mapping[int, str],
     ) -> Replica:
         name = _replica_name(standing.slot.name, n)
         state = states.get(name)
+        problem = problems[standing.ports[n - 1]] if standing.ports else "it has no port yet"
         # Who answers on the port may be somebody else, while the replica itself is dead.
         ready = _runs(state) and not problem
         detail = [state.detail if state else "not running: its start or its removal was cut short"]

@@ -58,6 +58,8 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
             retire(hold, platform.target, kept.slot, drain, "a dead run had begun to")
             done.append(f"finished the retirement of {kept.slot.describe()}")
     for slot in strays(hold.read().record, platform.target.slots.list()):
+        if slot.release_id == hold.holder.release_id:
+            continue  # a re-executed run goes on with the slot that its killed first run left
         remove(hold, platform.target, slot, drain)
         done.append(f"removed {slot.name}, which a dead run had left")
     return done

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import RowCount, next_values, relations
-from gp_pipelines.databases.contract import Backup
-from gp_pipelines.databases.pg_tools import PgTools, Progress, in_bytes, jobs_for
+from gp_pipelines.databases.contract import Backup, Progress
+from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.databases.store import DUMP, BackupStore
 from gp_pipelines.databases.verification import (
     Contents,
@@ -60,7 +60,6 @@ class Backups:
                     deadline=deadline,
                     progress=progress,
                 )
-                progress("computing checksums")
                 facts = {
                     "id": backup_id,
                     "release_id": release_id,
@@ -72,7 +71,7 @@ class Backups:
                     "rows": dict(contents.rows),
                     "sequences": dict(contents.sequences_after),
                 }
-                self.store.write_manifest(directory, facts)
+                self.store.write_manifest(directory, facts, progress)
         except OSError as error:
             raise _failed(backup_id, f"its files cannot be written: {error}") from error
         except StepFailed as failure:
@@ -134,7 +133,11 @@ class Backups:
             )
 
     def _clear_up_after_dead_runs(self, progress: Progress) -> None:
-        """A killed run leaves its directory, and its pg_dump may still be reading."""
+        """A killed run leaves its directory, and its pg_dump may still be reading.
+
+        A run that lost its fence may still be at it, too: it is ended by this, as nobody waits
+        for it any more.
+        """
         for backup_id in self.store.partials():
             progress(f"removing the unfinished backup {backup_id}")
             with self.connector.session() as session:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from gp_pipelines.databases.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import inherited_environment
+from gp_pipelines.databases.contract import Progress
 from gp_pipelines.errors import StepFailed
-
-Progress = Callable[[str], None]
 
 SMALL_BYTES = 64 * 2**20  # below this, more connections cost more than they save
 MOST_JOBS = 4  # the server is in production meanwhile
+COMPRESSION = 1  # of gzip. Measured at 1 GB: 15 % more than its usual 6, in 40 % of the time
 LOCK_WAIT = "60s"  # how long a dump waits behind somebody's exclusive lock
 
 
@@ -59,6 +59,7 @@ class PgTools:
             *(str(self._find("pg_dump")), "--no-password", "--format=directory"),
             *(f"--file={into}", f"--jobs={jobs}", f"--snapshot={snapshot}"),
             f"--lock-wait-timeout={LOCK_WAIT}",
+            f"--compress={COMPRESSION}",
         ]
         _run("pg_dump", argv, environment, secrets, deadline, progress, lambda: written(into))
 

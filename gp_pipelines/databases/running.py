@@ -127,7 +127,7 @@ class RunningMigration:
             row = session.execute(
                 "SELECT pid, application_name, backend_start FROM pg_stat_activity "
                 "WHERE datname = current_database() AND starts_with(application_name, %s) "
-                "AND backend_type = 'client backend'",
+                "ORDER BY backend_start",
                 [APPLICATION],
             ).fetchone()
         if row is None:
@@ -153,8 +153,7 @@ def _application(release_id: str) -> str:
 def _end_sessions(session: Session, application: str) -> list[int]:
     rows = session.execute(
         "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND application_name = %s "
-        "AND backend_type = 'client backend'",
+        "WHERE datname = current_database() AND application_name = %s",
         [application],
     )
     return [int(str(row[0])) for row in rows]

@@ -11,20 +11,23 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gp_pipelines.databases.contract import Backup
-from gp_pipelines.databases.pg_tools import directory_size
+from gp_pipelines.databases.commands import REPORT_SECONDS
+from gp_pipelines.databases.contract import Backup, Progress
+from gp_pipelines.databases.pg_tools import directory_size, in_bytes
 from gp_pipelines.model import short_id
 
 KEEP = 5
 PARTIAL = ".partial"
 MANIFEST = "manifest.json"
 DUMP = "dump"
+CHUNK = 2**20
 
 
 class BackupStore:
@@ -61,14 +64,10 @@ class BackupStore:
     def remove_partial(self, backup_id: str) -> None:
         shutil.rmtree(self.root / f"{backup_id}{PARTIAL}", ignore_errors=True)
 
-    def write_manifest(self, directory: Path, facts: Mapping[str, Any]) -> None:
+    def write_manifest(self, directory: Path, facts: Mapping[str, Any], progress: Progress) -> None:
         """Add `facts`, and the size and checksum of each file of the dump, to the backup."""
-        files = {
-            str(file.relative_to(directory)): {"size": file.stat().st_size, "sha256": _sha256(file)}
-            for file in sorted((directory / DUMP).rglob("*"))
-            if file.is_file()
-        }
-        manifest = {**facts, "size": directory_size(directory / DUMP), "files": files}
+        size = directory_size(directory / DUMP)
+        manifest = {**facts, "size": size, "files": _checksums(directory, size, progress)}
         manifest["checksum"] = _checksum(manifest)
         with (directory / MANIFEST).open("w") as file:
             json.dump(manifest, file, indent=2)
@@ -118,9 +117,23 @@ class BackupStore:
         return tuple(backup.id for backup in old)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _checksums(directory: Path, size: int, progress: Progress) -> dict[str, dict[str, Any]]:
+    found = {}
+    read, reported = 0, time.monotonic()
+    for file in sorted(path for path in (directory / DUMP).rglob("*") if path.is_file()):
+        digest = hashlib.sha256()
+        with file.open("rb") as content:
+            while chunk := content.read(CHUNK):
+                digest.update(chunk)
+                read += len(chunk)
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    progress(f"computing checksums: {in_bytes(read)} of {in_bytes(size)}")
+                    reported = time.monotonic()
+        found[str(file.relative_to(directory))] = {
+            "size": file.stat().st_size,
+            "sha256": digest.hexdigest(),
+        }
+    return found
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -47,12 +47,15 @@ def run_checks(
                 times[index].append((time.monotonic() - started) * 1000)
                 if problem:
                     wrong.setdefault(index, problem)
-            progress(f"round {round_number}/{smoke.repeat}: {len(smoke.checks) - len(wrong)} of "
-                     f"{len(smoke.checks)} checks pass")
+            progress(
+                f"round {round_number}/{smoke.repeat}: {len(smoke.checks) - len(wrong)} of "
+                f"{len(smoke.checks)} checks pass"
+            )
             if wrong:
                 break
     results = tuple(
-        _result(check, times[index], wrong.get(index, "")) for index, check in enumerate(smoke.checks)
+        _result(check, times[index], wrong.get(index, ""))
+        for index, check in enumerate(smoke.checks)
     )
     if wrong:
         raise SmokeFailed(version, results)

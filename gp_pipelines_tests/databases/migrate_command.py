@@ -58,9 +58,11 @@ def ignore_sigterm() -> None:
     sleep_on_the_server()
 
 
-def fork(**how: bool) -> None:
+def fork(start_new_session: bool = False) -> None:
     """Leave a child behind that works on the database and holds the output open."""
-    child = subprocess.Popen([sys.executable, __file__, "sleep_on_the_server"], **how)
+    child = subprocess.Popen(
+        [sys.executable, __file__, "sleep_on_the_server"], start_new_session=start_new_session
+    )
     Path("child").write_text(str(child.pid))
     while not Path("child-is-connected").exists():
         with connect() as connection:

@@ -31,7 +31,14 @@ def running_server() -> Iterator[str]:
             shutil.chown(root, "nobody")
             as_user = {"user": "nobody", "extra_groups": []}
         (root / "password").write_text(PASSWORD)
-        initdb = [BIN / "initdb", "-D", root / "data", "-U", "postgres", "--no-sync"]
+        initdb: list[str | Path] = [
+            BIN / "initdb",
+            "-D",
+            root / "data",
+            "-U",
+            "postgres",
+            "--no-sync",
+        ]
         initdb += ["--auth=scram-sha-256", f"--pwfile={root / 'password'}", "--encoding=UTF8"]
         subprocess.run([*initdb, "--locale=C.UTF-8"], check=True, capture_output=True, **as_user)
         with (root / "log").open("w") as log:

@@ -14,6 +14,7 @@ import pytest
 
 from gp_pipelines.databases.postgres import PostgresDatabase
 from gp_pipelines.databases.store import KEEP, BackupStore
+from gp_pipelines.databases.verification import Encoding
 from gp_pipelines.errors import StepFailed, TargetUnavailable
 from gp_pipelines_tests.databases.conftest import PASSWORD, Live
 from gp_pipelines_tests.databases.killed_run import run_to_be_killed
@@ -122,6 +123,21 @@ def test_a_backup_is_described_by_a_checksummed_manifest(
     edited = json.dumps({**manifest, "rows": {"public.crew": 43}})
     (home / backup.id / "manifest.json").write_text(edited)
     assert store.list() == ()
+
+
+def test_a_locale_that_this_machine_lacks(
+    database: MakeDatabase, crew: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The restored copy gets PostgreSQL's own for UTF-8, by which lower() knows more than ASCII."""
+    crew.run(
+        "CREATE TABLE loud (name text CHECK (lower(name) <> name))",
+        "INSERT INTO loud VALUES ('Ä')",
+    )
+    monkeypatch.setattr(
+        "gp_pipelines.databases.backups.read_encoding",
+        lambda session: Encoding("UTF8", "tlh_KX.UTF-8", "tlh_KX.UTF-8"),
+    )
+    assert database().backup(RELEASE, ignore, 120).rows["public.loud"] == 1
 
 
 def test_only_the_owner_may_read_a_backup(database: MakeDatabase, crew: Live, home: Path) -> None:
@@ -393,7 +409,7 @@ def copy_backup(source: Path, to: Path) -> None:
     del manifest["checksum"], manifest["files"], manifest["size"]
     shutil.copytree(source, to)
     changed = {**manifest, "id": to.name, "at": f"{year}-{month}-{day}T00:00:00+00:00"}
-    BackupStore(to.parent).write_manifest(to, changed)
+    BackupStore(to.parent).write_manifest(to, changed, ignore)
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next_backup(

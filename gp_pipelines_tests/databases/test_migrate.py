@@ -242,7 +242,7 @@ def test_a_database_that_goes_down_meanwhile(
             url = "postgresql://app:hidden@127.0.0.1:1/missions"
 
     made = database("fail_halfway")
-    made._connector._url = lambda: url  # type: ignore[method-assign]
+    made._connector._url = lambda: url
     with pytest.raises(StepFailed, match=r"failed \(exit code 3\)") as failed:
         made.migrate(ARTIFACT, RELEASE, break_it, 60)
     assert "could not be read" in failed.value.state

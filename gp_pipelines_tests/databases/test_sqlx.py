@@ -46,7 +46,8 @@ def test_two_files_with_one_number_are_refused(other: str) -> None:
 def test_everything_is_pending_on_an_empty_table() -> None:
     found = pending(migration_files({"1_a.sql": b"", "2_b.sql": b""}), {})
     assert found.versions == ("1_a", "2_b")
-    assert found.unknown == found.out_of_order == ()
+    assert found.unknown == ()
+    assert found.out_of_order == ()
 
 
 def test_nothing_is_pending_when_all_is_applied() -> None:

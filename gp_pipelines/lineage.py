@@ -1,0 +1,78 @@
+"""How runs are found again: tags, asset keys, and the materializations that are a service's history.
+
+Nothing is ever decided on these: anybody who reaches Dagster's webserver can write them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from gp_pipelines.targets.contract import Ledger
+from gp_pipelines.traffic import events
+
+SERVICE = "gp/service"
+ACTOR = "gp/actor"
+RELEASE_ID = "gp/release_id"
+VERSION = "gp/version"
+COLOR = "gp/color"
+SOURCE_RUN_ID = "gp/source_run_id"
+TRIGGER = "gp/trigger"
+
+
+def live_asset(service: str) -> dg.AssetKey:
+    """The asset whose materializations are everything that happened to a service's traffic."""
+    return dg.AssetKey([service, "live"])
+
+
+def live_asset_spec(service: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        live_asset(service),
+        group_name="services",
+        kinds={"service"},
+        description=f"What is live for {service}. Each switch, switch back, rollback and "
+        "retirement is a materialization: this page is the service's history. "
+        "The truth is on the target (`gp status`).",
+    )
+
+
+def actor_of(tags: Mapping[str, str]) -> str:
+    """Who asked for a run: a launcher says so in a tag, Dagster's own UI does not."""
+    return tags.get(ACTOR) or tags.get("user") or trigger_of(tags)
+
+
+def trigger_of(tags: Mapping[str, str]) -> str:
+    """What launched a run: cli, workflow, alert:…, schedule, sensor, or else the UI."""
+    if TRIGGER in tags:
+        return tags[TRIGGER]
+    if "dagster/schedule_name" in tags:
+        return "schedule"
+    return "sensor" if "dagster/sensor_name" in tags else "ui"
+
+
+def record_events(context: dg.OpExecutionContext, service: str, ledger: Ledger) -> None:
+    """Materialize what happened on the target and is not in Dagster's history yet."""
+    for event in events.unrecorded(ledger):
+        context.log_event(_materialization(service, event))
+        events.recorded(ledger, event.key, context.run_id)
+
+
+def _materialization(service: str, event: events.Event) -> dg.AssetMaterialization:
+    metadata: dict[str, Any] = {
+        "what": event.what,
+        "before": event.before or "nothing",
+        "after": event.after or "nothing",
+        "at": dg.MetadataValue.timestamp(event.at),
+        "by": event.holder.describe(),
+        "run": dg.MetadataValue.dagster_run(event.holder.run_id),
+        "release": event.release_id,
+        **(event.facts or {}),
+    }
+    if event.reason:
+        metadata["reason"] = event.reason
+    return dg.AssetMaterialization(
+        asset_key=live_asset(service),
+        description=f"{event.what}: {event.before or 'nothing'} → {event.after or 'nothing'}",
+        metadata=metadata,
+        tags={RELEASE_ID: event.release_id} if event.release_id else None,
+    )

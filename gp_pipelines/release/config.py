@@ -1,0 +1,62 @@
+"""What the launchpad asks for: one typed form for the whole job, with every field in it."""
+
+from enum import Enum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, create_model
+
+from gp_pipelines.services import Services
+
+
+def service_choice(services: Services) -> type[Enum]:
+    """The services to choose from, so that a wrong name is refused before anything runs."""
+    return Enum("ServiceName", {name: name for name in services.names})  # type: ignore[return-value]
+
+
+def release_config(services: Services) -> type[dg.Config]:
+    """The launchpad's form of the `release` job."""
+    known = sorted({v for name in services.names for v in services[name].artifact.versions})
+    choice = service_choice(services)
+    fields: dict[str, Any] = {
+        "service": (
+            choice,
+            Field(description="Which service of services.yaml to release."),
+        ),
+        "version": (
+            str,
+            Field(
+                description="The version to release. It is built once; later releases take the "
+                f"stored artifact. Known beforehand: {', '.join(known) or 'none'}."
+            ),
+        ),
+        "redeploy": (
+            bool,
+            Field(default=False, description="Release it even if this very version is live."),
+        ),
+        "allow_downgrade": (
+            bool,
+            Field(
+                default=False,
+                description="Release it even if it is older than the live version. Its unknown "
+                "migrations stay applied.",
+            ),
+        ),
+        "manual": (
+            bool,
+            Field(
+                default=False,
+                description="Stop before the switch and wait for the `promote` job "
+                "(always so where services.yaml says `promotion: manual`).",
+            ),
+        ),
+    }
+    return create_model("ReleaseConfig", __base__=dg.Config, **fields)
+
+
+def service_config(services: Services, description: str) -> type[dg.Config]:
+    """A form that asks for a service only."""
+    fields: dict[str, Any] = {
+        "service": (service_choice(services), Field(description=description)),
+    }
+    return create_model("ServiceConfig", __base__=dg.Config, **fields)

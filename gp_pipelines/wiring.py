@@ -1,0 +1,57 @@
+"""The one place that knows which drivers stand behind the contracts."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from gp_pipelines.artifacts.contract import Artifacts
+from gp_pipelines.databases.contract import Database
+from gp_pipelines.errors import ConfigInvalid
+from gp_pipelines.platform import Platform
+from gp_pipelines.services import Service, Services, load_services
+from gp_pipelines.targets.local.home import Home
+
+
+def services_file() -> Path:
+    """`GP_SERVICES`, or services.yaml in the working directory."""
+    return Path(os.environ.get("GP_SERVICES", "services.yaml")).resolve()
+
+
+class Platforms:
+    """The platform of each service of a services.yaml, opened when it is first asked for."""
+
+    def __init__(self, services: Services, home: Home) -> None:
+        self.services = services
+        self.home = home
+        self._opened: dict[str, Platform] = {}
+
+    @classmethod
+    def load(cls) -> "Platforms":
+        """From the environment. Raises `ConfigInvalid`."""
+        path = services_file()
+        return cls(load_services(path), Home.beside(path))
+
+    def __getitem__(self, name: str) -> Platform:
+        """Raises `ConfigInvalid` for an unknown service."""
+        service = self.services[name]
+        if name not in self._opened:
+            self._opened[name] = self._open(service)
+        return self._opened[name]
+
+    def _open(self, service: Service) -> Platform:
+        # The drivers are imported here: loading the definitions must not wait for them.
+        from gp_pipelines.artifacts.wheel import WheelArtifacts
+        from gp_pipelines.targets.local.target import LocalTarget
+
+        artifacts = WheelArtifacts(service, self.home.artifacts(service.name))
+        return Platform(
+            service=service,
+            target=LocalTarget(self.home, service),
+            artifacts=artifacts,
+            database=self._database(service, artifacts) if service.database else None,
+            read_secret=lambda name: _from_environment(service, name, os.environ),
+        )
+
+    def _database(self, service: Service, artifacts: Artifacts) -> Database:
+        raise NotImplementedError

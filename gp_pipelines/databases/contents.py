@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from gp_pipelines.databases.commands import REPORT_SECONDS
+from gp_pipelines.commands import REPORT_SECONDS
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.errors import StepFailed
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gp_pipelines.databases.commands import Command, CommandTimedOut
+from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import Connector, inherited_environment
 from gp_pipelines.databases.contract import Migration, Progress
 from gp_pipelines.databases.running import RunningMigration

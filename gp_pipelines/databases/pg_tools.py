@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gp_pipelines.databases.commands import Command, CommandTimedOut
+from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import inherited_environment
 from gp_pipelines.databases.contract import Progress
 from gp_pipelines.errors import StepFailed

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gp_pipelines.databases.commands import REPORT_SECONDS
+from gp_pipelines.commands import REPORT_SECONDS
 from gp_pipelines.databases.contract import Backup, Progress
 from gp_pipelines.databases.pg_tools import directory_size, in_bytes
 from gp_pipelines.model import short_id

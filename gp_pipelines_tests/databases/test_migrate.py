@@ -11,7 +11,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from gp_pipelines.databases import commands
+from gp_pipelines import commands
 from gp_pipelines.databases.postgres import PostgresDatabase
 from gp_pipelines.errors import Refused, StepFailed, TargetUnavailable
 from gp_pipelines_tests.databases.conftest import PASSWORD, Live, new_database

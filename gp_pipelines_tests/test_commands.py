@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gp_pipelines.databases import commands
-from gp_pipelines.databases.commands import Command, CommandTimedOut
+from gp_pipelines import commands
+from gp_pipelines.commands import Command, CommandTimedOut
 
 
 def python(source: str, *, secrets: tuple[str, ...] = ()) -> Command:

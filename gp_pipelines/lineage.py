@@ -1,14 +1,15 @@
-"""How runs are found again: tags, asset keys, and the materializations that are a service's history.
+"""How runs are found again: tags, asset keys, and materializations, a service's history.
 
 Nothing is ever decided on these: anybody who reaches Dagster's webserver can write them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from gp_pipelines.targets.contract import Ledger
+from gp_pipelines.model import Plan
+from gp_pipelines.targets.contract import Ledger, Target
 from gp_pipelines.traffic import events
 
 SERVICE = "gp/service"
@@ -18,6 +19,7 @@ VERSION = "gp/version"
 COLOR = "gp/color"
 SOURCE_RUN_ID = "gp/source_run_id"
 TRIGGER = "gp/trigger"
+NUMBER = "gp/number"
 
 
 def live_asset(service: str) -> dg.AssetKey:
@@ -50,6 +52,43 @@ def trigger_of(tags: Mapping[str, str]) -> str:
     return "sensor" if "dagster/sensor_name" in tags else "ui"
 
 
+def tag_request(context: dg.OpExecutionContext, service: str, version: str | None = None) -> None:
+    """Tag a run with what it was asked for; one launched in the UI has no tags of ours yet."""
+    tags = context.run.tags
+    _tag(
+        context,
+        {
+            SERVICE: service,
+            **({VERSION: version} if version else {}),
+            ACTOR: actor_of(tags),
+            TRIGGER: trigger_of(tags),
+            SOURCE_RUN_ID: tags.get(SOURCE_RUN_ID) or context.run.parent_run_id or context.run_id,
+        },
+    )
+
+
+def tag_plan(context: dg.OpExecutionContext, plan: Plan) -> None:
+    _tag(context, {RELEASE_ID: plan.release_id, COLOR: plan.color.value, NUMBER: f"{plan.number}"})
+
+
+def report_dead_holder(context: dg.OpExecutionContext, target: Target) -> Callable[[], None]:
+    """Remember who holds the fence now; call the result once this run has taken it from them.
+
+    A run whose process was killed stays STARTED in Dagster for good: nobody there looks after it.
+    That the fence could be taken from it is the proof that it is dead.
+    """
+    holder = target.traffic.read().record.holder
+
+    def report() -> None:
+        run = context.instance.get_run_by_id(holder.run_id) if holder else None
+        if holder and run and holder.run_id != context.run_id and not run.is_finished:
+            context.instance.report_run_failed(
+                run, f"Its process has died. Run {context.run_id} ended what it had left."
+            )
+
+    return report
+
+
 def record_events(context: dg.OpExecutionContext, service: str, ledger: Ledger) -> None:
     """Materialize what happened on the target and is not in Dagster's history yet."""
     for event in events.unrecorded(ledger):
@@ -76,3 +115,7 @@ def _materialization(service: str, event: events.Event) -> dg.AssetMaterializati
         metadata=metadata,
         tags={RELEASE_ID: event.release_id} if event.release_id else None,
     )
+
+
+def _tag(context: dg.OpExecutionContext, tags: dict[str, str]) -> None:
+    context.instance.add_run_tags(context.run_id, tags)

@@ -67,7 +67,7 @@ class Attempt:
         """The release stands, or waits to be promoted: nothing is to be undone."""
         self._settled = True
 
-    def abandon(self, why: str) -> None:
+    def abandon(self, why: str, outcome: str = "failed") -> None:
         """Undo what this release has not finished: switch back until confirmed, remove its slot.
 
         Never raises: what can't be undone now is left to the reconciler, and said.
@@ -78,7 +78,7 @@ class Attempt:
         self._settled = True
         try:
             self._undo(hold, why)
-            history.ended(self.platform.target.ledger, self.run.release_id, "failed", why)
+            history.ended(self.platform.target.ledger, self.run.release_id, outcome, why)
         except FenceLost as lost:
             self.progress(f"not undone by this run: {lost}")
         except GpError as error:

@@ -18,8 +18,8 @@ from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.planning import require_new
 from gp_pipelines.smoke.checks import CheckResult, run_checks
 from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic import events, transitions
 from gp_pipelines.traffic import switch as traffic_switch
-from gp_pipelines.traffic import transitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,8 @@ def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.S
         done = traffic_switch.switch(
             hold, platform.target, service, plan.slot(artifact), attempt.progress
         )
-        facts = {"verified_ms": done.verified_ms, "lost": done.lost}
+        facts = done.facts()
+        events.add_facts(ledger, done.event_key, {"digest": artifact.digest, **facts})
         _leave(attempt, "switch", plan, artifact, facts)
         history.ended(ledger, plan.release_id, "released")
     attempt.settle()

@@ -2,6 +2,7 @@
 
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Artifact, Plan
+from gp_pipelines.platform import Platform
 from gp_pipelines.release import evidence
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.smoke.checks import run_checks
@@ -9,9 +10,9 @@ from gp_pipelines.traffic.fence import require_no_edits
 from gp_pipelines.traffic.retire import retire
 
 
-def waiting_release(attempt: Attempt) -> str:
+def waiting_release(platform: Platform) -> str:
     """The id of the release that waits. Raises `Refused` if none does."""
-    record = attempt.platform.target.traffic.read().record
+    record = platform.target.traffic.read().record
     if record.waiting is None:
         undone = " A rollback has ended its reservation." if record.undone else ""
         raise Refused(

@@ -35,6 +35,13 @@ def write(ledger: Ledger, event: Event) -> None:
     ledger.put(KIND, event.key, {**asdict(event), "at": event.at.isoformat()})
 
 
+def add_facts(ledger: Ledger, key: str, facts: dict[str, Any]) -> None:
+    """Add what is known only after the event was written (it is written before its end)."""
+    document = ledger.get(KIND, key)
+    if document is not None:
+        ledger.put(KIND, key, {**document, "facts": {**(document["facts"] or {}), **facts}})
+
+
 def unrecorded(ledger: Ledger) -> list[Event]:
     """Those that no Dagster run has materialized yet, oldest first."""
     found = [_read(document) for document in ledger.list(KIND).values()]

@@ -32,6 +32,17 @@ class Switched:
     lost: int  # failed requests: our own, and those that the entrance counted meanwhile
     event_key: str
 
+    def facts(self) -> dict[str, float | int]:
+        """For people and programs; milliseconds count from the start of the write."""
+        first = self.first_new_ms if self.first_new_ms is not None else self.verified_ms
+        return {
+            "write (ms)": round(self.write_ms, 1),
+            "first new answer (ms)": round(first, 1),
+            "all new, verified (ms)": round(self.verified_ms, 1),
+            "requests asked to verify": self.asked,
+            "requests lost": self.lost,
+        }
+
 
 def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Progress) -> Switched:
     """Move traffic to `to` and confirm it; switch back if it cannot be verified.

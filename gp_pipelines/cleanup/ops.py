@@ -1,0 +1,71 @@
+"""What ends by itself, as ops: retention that ran out, and what a dead run left."""
+
+import dagster as dg
+
+from gp_pipelines import lineage
+from gp_pipelines.cleanup import engine
+from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.errors import Busy, GpError
+from gp_pipelines.failure import step_failure
+from gp_pipelines.model import Holder
+from gp_pipelines.traffic.fence import take
+from gp_pipelines.wiring import Platforms
+
+# More than the reconciler ever takes: it verifies traffic and drains slots.
+RECONCILE_SECONDS = 300.0
+
+
+class ServiceConfig(dg.Config):
+    service: str
+
+
+@dg.op
+def retire_due(
+    context: dg.OpExecutionContext,
+    config: ServiceConfig,
+    platforms: dg.ResourceParam[Platforms],
+) -> None:
+    """Retire every slot whose deadline has passed, after proving that nothing uses it."""
+    lineage.tag_request(context, config.service)
+    platform = platforms[config.service]
+    try:
+        cleaned = engine.cleanup(platform, _holder(context, "cleanup"), context.log.info)
+        lineage.record_events(context, config.service, platform.target.ledger)
+    except GpError as error:
+        raise step_failure(error) from error
+    context.add_output_metadata({"retired": "; ".join(cleaned.retired) or "nothing was due"})
+
+
+@dg.op
+def end_what_is_left(
+    context: dg.OpExecutionContext,
+    config: ServiceConfig,
+    platforms: dg.ResourceParam[Platforms],
+) -> None:
+    """Confirm or switch back what a dead run left unconfirmed, and remove what it left standing.
+
+    Also brings into Dagster's history what happened to the traffic outside of it.
+    """
+    lineage.tag_request(context, config.service)
+    platform = platforms[config.service]
+    try:
+        report_dead = lineage.report_dead_holder(context, platform.target)
+        hold = take(platform.target.traffic, _holder(context, "reconcile"), context.log.info)
+        report_dead()
+        try:
+            with hold.step(RECONCILE_SECONDS):
+                done = reconcile(hold, platform, context.log.info)
+        finally:
+            hold.leave()
+        lineage.record_events(context, config.service, platform.target.ledger)
+    except Busy as busy:
+        context.log.info(f"{busy.what} It ends by itself what it began.")
+        done = []
+    except GpError as error:
+        raise step_failure(error) from error
+    context.add_output_metadata({"done": "; ".join(done) or "nothing was left"})
+
+
+def _holder(context: dg.OpExecutionContext, kind: str) -> Holder:
+    run = context.run
+    return Holder(run.run_id, run.run_id, kind, lineage.actor_of(run.tags))

@@ -1,0 +1,91 @@
+"""What launches the jobs of cleanup: a schedule where a deadline has passed, and a sensor.
+
+Neither changes anything: a tick that is interrupted is evaluated again.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import dagster as dg
+
+from gp_pipelines import lineage
+from gp_pipelines.cleanup.engine import due
+from gp_pipelines.cleanup.watch import Seen, look
+from gp_pipelines.errors import GpError
+from gp_pipelines.wiring import Platforms
+
+EVERY_SECONDS = 5  # the floor of Dagster's sensor daemon
+
+
+def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="cleanup_when_due",
+        job=job,
+        cron_schedule="* * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every minute: launches `cleanup` for each service with a slot that is due.",
+    )
+    def cleanup_when_due(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        notes = []
+        for name in platforms.services.names:
+            try:
+                reading = platforms[name].target.traffic.read()
+            except GpError as error:
+                notes.append(f"{name} cannot be read: {error.what}")
+                continue
+            slots = due(reading.record, reading.now)
+            if not slots:
+                notes.append(f"{name}: nothing is due")
+                continue
+            yield dg.RunRequest(
+                run_key=f"{name}:{reading.record.revision}:{context.scheduled_execution_time}",
+                run_config={"service": name},
+                tags={lineage.SERVICE: name, lineage.TRIGGER: "schedule"},
+            )
+        yield dg.SkipReason("; ".join(notes) or "launched")
+
+    return cleanup_when_due
+
+
+def reconcile_sensor(platforms: Platforms, job: dg.JobDefinition) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="reconcile_what_is_left",
+        job=job,
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Launches `reconcile` where a dead run has left something unfinished, or "
+        "something happened to the traffic outside of Dagster.",
+    )
+    def reconcile_what_is_left(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        cursor = json.loads(context.cursor or "{}")
+        requests, notes = [], []
+        for name in platforms.services.names:
+            try:
+                found = look(platforms[name], Seen(**cursor.get(name, {})), time.time())
+            except GpError as error:
+                notes.append(f"{name} cannot be read: {error.what}")
+                continue
+            cursor[name] = asdict(found.seen)
+            if found.needed:
+                context.log.info(f"{name}: {'; '.join(found.needed)}")
+                requests.append(
+                    dg.RunRequest(
+                        run_key=f"{name}:{found.seen.fence}:{found.seen.launched:.0f}",
+                        run_config={"service": name},
+                        tags={lineage.SERVICE: name, lineage.TRIGGER: "sensor"},
+                    )
+                )
+            else:
+                notes.append(f"{name}: {found.why_not}")
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else dg.SkipReason("; ".join(notes)),
+            cursor=json.dumps(cursor),
+        )
+
+    return reconcile_what_is_left

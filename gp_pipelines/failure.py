@@ -1,0 +1,24 @@
+"""An expected error as a failed step of Dagster: its three sentences, and what kind it was."""
+
+import dagster as dg
+
+from gp_pipelines.errors import Busy, ConfigInvalid, FenceLost, GpError, Refused
+
+
+def step_failure(error: GpError) -> dg.Failure:
+    """`error` for the UI and for whoever follows the run. Never retried by Dagster itself."""
+    metadata: dict[str, dg.MetadataValue] = {"outcome": dg.MetadataValue.text(outcome_of(error))}
+    if error.state:
+        metadata["state now"] = dg.MetadataValue.text(error.state)
+    if error.advice:
+        metadata["what to do"] = dg.MetadataValue.text(error.advice)
+    logs: dict[str, str] = getattr(error, "logs", {})
+    for replica, lines in logs.items():
+        metadata[f"log of {replica}"] = dg.MetadataValue.md(f"```\n{lines}\n```")
+    return dg.Failure(str(error), metadata=metadata, allow_retries=False)
+
+
+def outcome_of(error: GpError) -> str:
+    """How a run that ends with `error` ended: refused (a rule spoke against it), or failed."""
+    refused = isinstance(error, Refused | ConfigInvalid) and not isinstance(error, FenceLost)
+    return "busy" if isinstance(error, Busy) else "refused" if refused else "failed"

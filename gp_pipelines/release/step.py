@@ -1,0 +1,40 @@
+"""What each op of a release has in common: the run's attempt, and how an expected error ends it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from gp_pipelines import lineage
+from gp_pipelines.errors import FenceLost, GpError
+from gp_pipelines.failure import outcome_of, step_failure
+from gp_pipelines.model import Plan
+from gp_pipelines.release.attempt import Attempt
+from gp_pipelines.release.resource import Attempts
+
+
+@contextmanager
+def step_of(context: dg.OpExecutionContext, attempts: Attempts, plan: Plan) -> Iterator[Attempt]:
+    """The run's attempt at the planned release, for one op.
+
+    An expected error undoes what the release has begun, and is raised as a `dagster.Failure` that
+    says so. What happened to the traffic is in Dagster's history afterwards, either way.
+    """
+    attempt = attempts.of(plan.service, context.job_name, context.log.info, plan.release_id)
+    with undone_on_failure(context, attempt):
+        yield attempt
+
+
+@contextmanager
+def undone_on_failure(context: dg.OpExecutionContext, attempt: Attempt) -> Iterator[None]:
+    """As `step_of`, where there is no plan yet."""
+    service, ledger = attempt.platform.service.name, attempt.platform.target.ledger
+    try:
+        yield
+    except FenceLost as lost:  # whoever has the fence now undoes, and records
+        raise step_failure(lost) from lost
+    except GpError as error:
+        attempt.abandon(error.what, outcome_of(error))
+        lineage.record_events(context, service, ledger)
+        raise step_failure(error) from error
+    lineage.record_events(context, service, ledger)

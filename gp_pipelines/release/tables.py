@@ -1,0 +1,117 @@
+"""What the steps of a release found, as Dagster shows it to people."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from gp_pipelines.databases.contract import Backup
+from gp_pipelines.model import Artifact, Plan, Slot
+from gp_pipelines.release.engine import Migrated
+from gp_pipelines.smoke.checks import CheckResult
+from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic.switch import Switched
+
+Metadata = dict[str, Any]
+
+
+def plan_metadata(plan: Plan, artifact: Artifact | None = None) -> Metadata:
+    live = plan.live
+    rows = [
+        ("service", plan.service),
+        ("release", f"#{plan.number}"),
+        ("version", f"{live.version if live else 'nothing'} → {plan.version}"),
+        ("color", f"{live.color.value if live else '-'} → {plan.color.value}"),
+        ("replicas", f"{live.replicas if live else 0} → {plan.replicas}"),
+        ("configuration", plan.config_hash),
+        ("promotion", "manual: waits for `promote`" if plan.manual else "automatic"),
+        ("asked by", plan.actor),
+    ]
+    lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
+    return {
+        "plan": dg.MetadataValue.md("\n".join(lines)),
+        "release number": plan.number,
+        "live before": _slot(live),
+        **(artifact_metadata(artifact) if artifact else {}),
+    }
+
+
+def artifact_metadata(artifact: Artifact) -> Metadata:
+    return {
+        "digest": artifact.digest,
+        "size (bytes)": artifact.size,
+        "built": "now" if artifact.built else "before; the stored artifact was taken",
+        "location": dg.MetadataValue.path(artifact.location),
+    }
+
+
+def backup_metadata(backup: Backup | None) -> Metadata:
+    if backup is None:
+        return {"backup": "none: nothing is pending"}
+    rows = [f"| {table} | {count:,} |" for table, count in sorted(backup.rows.items())]
+    return {
+        "backup": backup.id,
+        "verified": "restored into a scratch server and compared: tables, rows, sequences",
+        "size (bytes)": backup.size,
+        "seconds": round(backup.seconds, 3),
+        "rows": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---|", *rows])),
+        "location": dg.MetadataValue.path(backup.location),
+    }
+
+
+def migrate_metadata(done: Migrated) -> Metadata:
+    metadata: Metadata = {
+        "applied": ", ".join(done.migration.applied) if done.migration else "none was pending",
+    }
+    if done.pending.unknown:
+        numbers = ", ".join(map(str, done.pending.unknown))
+        metadata["applied before, unknown to this version"] = numbers
+    if done.pending.out_of_order:
+        metadata["out of order"] = ", ".join(done.pending.out_of_order)
+    if done.migration:
+        metadata["seconds"] = round(done.migration.seconds, 3)
+        metadata["output"] = dg.MetadataValue.md(f"```\n{done.migration.output}\n```")
+    if done.live_checks:
+        metadata["the live version on the new schema"] = checks_table(done.live_checks)
+    return metadata
+
+
+def slot_metadata(status: SlotStatus, preview: str) -> Metadata:
+    rows = [f"| {r.name} | {'yes' if r.ready else 'no'} | {r.detail} |" for r in status.replicas]
+    return {
+        "slot": status.slot.name,
+        "ready": f"{status.ready}/{status.wanted}",
+        "preview": dg.MetadataValue.url(preview),
+        "replicas": dg.MetadataValue.md(
+            "\n".join(["| replica | ready | detail |", "|---|---|---|", *rows])
+        ),
+    }
+
+
+def smoke_metadata(results: Sequence[CheckResult], preview: str) -> Metadata:
+    return {"checks": checks_table(results), "preview": dg.MetadataValue.url(preview)}
+
+
+def checks_table(results: Sequence[CheckResult]) -> dg.MetadataValue[Any]:
+    rows = [
+        f"| {r.check} | {'passed' if r.passed else 'FAILED'} | {r.median_ms:.1f} | "
+        f"{r.slowest_ms:.1f} | {r.detail} |"
+        for r in results
+    ]
+    head = ["| check | result | median ms | slowest ms | |", "|---|---|---|---|---|"]
+    return dg.MetadataValue.md("\n".join([*head, *rows]))
+
+
+def switch_metadata(done: Switched) -> Metadata:
+    return {"traffic": f"{_slot(done.before)} → {_slot(done.after)}", **done.facts()}
+
+
+def deadline_metadata(deadline: datetime | None) -> Metadata:
+    if deadline is None:
+        return {"old slot": "none: this was the first release"}
+    return {"old slot stays warm until": dg.MetadataValue.timestamp(deadline)}
+
+
+def _slot(slot: Slot | None) -> str:
+    return slot.describe() if slot else "nothing"

@@ -42,6 +42,13 @@ class TargetUnavailable(GpError):
     """The target cannot be read or written now; what it serves is not affected by that."""
 
 
+class RecordLost(TargetUnavailable):
+    """The object that holds the traffic record is gone, or holds nothing that was written there.
+
+    It can be made again from its copy (`gp repair`, or the reconciler).
+    """
+
+
 class FenceLost(GpError):
     """Another run took the fence. The loser must change nothing more, not even to tidy up."""
 

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from gp_pipelines.errors import Busy, ConfigInvalid, FenceLost, GpError, Refused
+from gp_pipelines.errors import ConfigInvalid, GpError, Refused
 
 
 def step_failure(error: GpError) -> dg.Failure:
@@ -20,5 +20,4 @@ def step_failure(error: GpError) -> dg.Failure:
 
 def outcome_of(error: GpError) -> str:
     """How a run that ends with `error` ended: refused (a rule spoke against it), or failed."""
-    refused = isinstance(error, Refused | ConfigInvalid) and not isinstance(error, FenceLost)
-    return "busy" if isinstance(error, Busy) else "refused" if refused else "failed"
+    return "refused" if isinstance(error, Refused | ConfigInvalid) else "failed"

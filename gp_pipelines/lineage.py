@@ -9,17 +9,18 @@ from typing import Any
 import dagster as dg
 
 from gp_pipelines.model import Plan
+from gp_pipelines.tags import (
+    ACTOR,
+    COLOR,
+    NUMBER,
+    RELEASE_ID,
+    SERVICE,
+    SOURCE_RUN_ID,
+    TRIGGER,
+    VERSION,
+)
 from gp_pipelines.targets.contract import Ledger, Target
 from gp_pipelines.traffic import events
-
-SERVICE = "gp/service"
-ACTOR = "gp/actor"
-RELEASE_ID = "gp/release_id"
-VERSION = "gp/version"
-COLOR = "gp/color"
-SOURCE_RUN_ID = "gp/source_run_id"
-TRIGGER = "gp/trigger"
-NUMBER = "gp/number"
 
 
 def live_asset(service: str) -> dg.AssetKey:

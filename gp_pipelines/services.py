@@ -120,7 +120,9 @@ class Service(Strict):
     def _numbers_are_text(cls, value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
+                key: str(item)
+                if isinstance(item, int | float) and not isinstance(item, bool)
+                else item
                 for key, item in value.items()
             }
         return value

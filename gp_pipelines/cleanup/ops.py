@@ -5,6 +5,7 @@ import dagster as dg
 from gp_pipelines import lineage
 from gp_pipelines.cleanup import engine
 from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.cleanup.repair import restore_lost_record
 from gp_pipelines.errors import Busy, GpError
 from gp_pipelines.failure import step_failure
 from gp_pipelines.model import Holder
@@ -49,6 +50,8 @@ def end_what_is_left(
     lineage.tag_request(context, config.service)
     platform = platforms[config.service]
     try:
+        if restore_lost_record(platform.target) is not None:
+            context.log.warning("the traffic record was lost, and was made again from its copy")
         report_dead = lineage.report_dead_holder(context, platform.target)
         hold = take(platform.target.traffic, _holder(context, "reconcile"), context.log.info)
         report_dead()

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from gp_pipelines import lineage
+from gp_pipelines import tags
 from gp_pipelines.cleanup.engine import due
 from gp_pipelines.cleanup.watch import Seen, look
 from gp_pipelines.errors import GpError
@@ -45,7 +45,7 @@ def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.Schedule
             yield dg.RunRequest(
                 run_key=f"{name}:{reading.record.revision}:{context.scheduled_execution_time}",
                 run_config={"service": name},
-                tags={lineage.SERVICE: name, lineage.TRIGGER: "schedule"},
+                tags={tags.SERVICE: name, tags.TRIGGER: "schedule"},
             )
         yield dg.SkipReason("; ".join(notes) or "launched")
 
@@ -77,7 +77,7 @@ def reconcile_sensor(platforms: Platforms, job: dg.JobDefinition) -> dg.SensorDe
                     dg.RunRequest(
                         run_key=f"{name}:{found.seen.fence}:{found.seen.launched:.0f}",
                         run_config={"service": name},
-                        tags={lineage.SERVICE: name, lineage.TRIGGER: "sensor"},
+                        tags={tags.SERVICE: name, tags.TRIGGER: "sensor"},
                     )
                 )
             else:

@@ -4,9 +4,10 @@ A look never changes anything. What was seen of the fence's holder is kept betwe
 one look can't tell a living holder from a dead one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gp_pipelines.cleanup.reconcile import unfinished
+from gp_pipelines.errors import RecordLost
 from gp_pipelines.platform import Platform
 from gp_pipelines.traffic import events
 from gp_pipelines.traffic.liveness import DEAD_AFTER_SECONDS
@@ -37,12 +38,15 @@ class Look:
 def look(platform: Platform, before: Seen, now: float) -> Look:
     """Raises `TargetUnavailable` where the target cannot be read: nothing is known then."""
     traffic = platform.target.traffic
-    reading = traffic.read()
+    try:
+        reading = traffic.read()
+    except RecordLost as lost:
+        return _rarely(Look(before, (lost.what,)), before, now)
     record = reading.record
     beat = traffic.heartbeat() if record.holder else None
     seen = Seen(record.fence, beat.renewals if beat else None, now, before.launched)
     if (seen.fence, seen.renewals) == (before.fence, before.renewals):
-        seen = Seen(seen.fence, seen.renewals, before.since, before.launched)
+        seen = replace(seen, since=before.since)
     if record.holder is not None and now - seen.since < DEAD_AFTER_SECONDS:
         return Look(seen, why_not=f"{record.holder.describe()} is at work, or was just now")
     if reading.edits:
@@ -52,8 +56,12 @@ def look(platform: Platform, before: Seen, now: float) -> Look:
         f"{event.what} of {event.release_id} is not in Dagster's history"
         for event in events.unrecorded(platform.target.ledger)
     ]
-    if not needed:
-        return Look(seen, why_not="nothing is unfinished")
+    return _rarely(Look(seen, tuple(needed), "nothing is unfinished"), before, now)
+
+
+def _rarely(found: Look, before: Seen, now: float) -> Look:
+    if not found.needed:
+        return found
     if now - before.launched < AGAIN_AFTER_SECONDS:
-        return Look(seen, why_not="a run was launched for it just now")
-    return Look(Seen(seen.fence, seen.renewals, seen.since, now), tuple(needed))
+        return Look(found.seen, why_not="a run was launched for it just now")
+    return replace(found, seen=replace(found.seen, launched=now))

@@ -45,7 +45,10 @@ class TrafficStore(Protocol):
     """The objects that move traffic. Every write is a compare-and-swap."""
 
     def read(self) -> Reading:
-        """The record as it is now; an empty one (revision 0) for a service that never had any."""
+        """The record as it is now; an empty one (revision 0) for a service that never had any.
+
+        Raises `RecordLost` where there was one, and is none that can be read.
+        """
         ...
 
     def write(self, record: TrafficRecord, over: Reading) -> Reading:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gp_pipelines.errors import Conflict, TargetUnavailable
+from gp_pipelines.errors import Conflict, RecordLost, TargetUnavailable
 from gp_pipelines.model import Color, Heartbeat, Slot, TrafficRecord
 from gp_pipelines.targets.contract import ColorReading, Reading
 from gp_pipelines.targets.local import color_file, heartbeat_file, record_copy, routes_file
@@ -30,10 +30,6 @@ LOCK_SECONDS = 10.0
 REFUSED_AFTER_SECONDS = 3.0
 
 NO_FILE = "no file"
-
-
-class RoutesLost(TargetUnavailable):
-    """The routes are gone, or nothing that was written there."""
 
 
 class LocalTraffic:
@@ -105,7 +101,7 @@ class LocalTraffic:
         return _reading(routes_file.parse(written, self._service), written)
 
     def _load(self) -> tuple[routes_file.RoutesFile, bytes | None]:
-        """The routes and their bytes. Raises `RoutesLost`.
+        """The routes and their bytes. Raises `RecordLost`.
 
         No file is what a service has that never had any record. The copy is read first, because
         it is written last: so it can't be newer unless somebody put old routes back, and with
@@ -138,8 +134,8 @@ class LocalTraffic:
             return True, None
         return copy is not None, copy
 
-    def _lost(self, why: str) -> RoutesLost:
-        return RoutesLost(
+    def _lost(self, why: str) -> RecordLost:
+        return RecordLost(
             f"{self._paths.routes} cannot be used: {why}.",
             state="A running Envoy keeps the routes that it took up last, so traffic goes on "
             "where it went. Nothing was changed.",
@@ -158,7 +154,7 @@ class LocalTraffic:
     def _require_routes_lost(self) -> None:
         try:
             _, content = self._load()
-        except RoutesLost:
+        except RecordLost:
             return
         if content is not None:
             raise Conflict(

@@ -1,0 +1,75 @@
+"""Launch a job in Dagster and follow it: what `gp release`, `promote` and `cleanup` share."""
+
+import getpass
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from gp_pipelines import tags
+from gp_pipelines.cli.dagster_api import DagsterApi
+from gp_pipelines.cli.follow import follow
+from gp_pipelines.cli.output import DONE, FAILED, give, progress, say
+from gp_pipelines.cli.project import Project
+from gp_pipelines.cli.run_view import RunView
+from gp_pipelines.errors import TargetUnavailable
+
+
+def launch(
+    project: Project, job: str, config: Mapping[str, Any], *, wait: bool, as_json: bool
+) -> None:
+    """Exits with 0 if the run did what was asked, or was only to be launched; else with 1."""
+    url = project.dagster_url()
+    if url is None:
+        raise TargetUnavailable(
+            "Dagster is not running.",
+            state="Nothing was changed.",
+            advice="`gp up` starts it; `gp status` works without it.",
+        )
+    api = DagsterApi(url)
+    began = time.monotonic()
+    run_id = api.launch(job, config, _tags(config))
+    say(
+        f"{job} {' '.join(str(v) for v in config.values() if isinstance(v, str))}: "
+        f"{api.run_url(run_id)}"
+    )
+    if not wait:
+        give({"run_id": run_id, "outcome": "launched", "url": api.run_url(run_id)}, as_json)
+        return
+    view = follow(api, run_id)
+    _conclude(api, view, config, time.monotonic() - began, as_json)
+
+
+def _tags(config: Mapping[str, Any]) -> dict[str, str]:
+    found = {tags.TRIGGER: "cli", tags.ACTOR: getpass.getuser(), tags.SERVICE: config["service"]}
+    return found | ({tags.VERSION: config["version"]} if "version" in config else {})
+
+
+def _conclude(
+    api: DagsterApi, view: RunView, config: Mapping[str, Any], seconds: float, as_json: bool
+) -> None:
+    good = view.outcome in ("done", "waiting")
+    if good:
+        words = "done" if view.outcome == "done" else "proved; it waits for `gp promote`"
+        progress.print(f"[bold green]✓[/] {words} in {seconds:.1f} s")
+    else:
+        progress.print(f"[bold red]✗ {view.outcome}[/] after {seconds:.1f} s", highlight=False)
+        progress.print(view.failure or f"The run ended as {view.status}.", markup=False)
+    now = time.time()
+    result = {
+        "run_id": view.run_id,
+        "release_id": view.tags.get(tags.RELEASE_ID),
+        **config,
+        "outcome": view.outcome,
+        "steps": {
+            step.name: round(step.seconds(now), 3)
+            for step in view.steps.values()
+            if step.state != "skipped"
+        },
+        "seconds": round(seconds, 3),
+        "url": api.run_url(view.run_id),
+        "error": view.failure or None,
+    }
+    give(result, as_json)
+    raise typer.Exit(DONE if good else FAILED)

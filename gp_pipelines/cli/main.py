@@ -1,0 +1,200 @@
+"""`gp`: the command line. Each command reads the target or asks Dagster; none decides anything."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from gp_pipelines.cli.output import exit_codes, give, people, say
+from gp_pipelines.cli.project import Project
+
+app = typer.Typer(
+    name="gp",
+    help="Release services blue-green with zero downtime.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Service = Annotated[str, typer.Argument(help="A service of services.yaml.")]
+AnyService = Annotated[
+    str | None, typer.Argument(help="A service of services.yaml; all of them without.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout; progress goes to stderr.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Launch the run, and do not follow it.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded with your name.")]
+
+
+@app.command()
+def up(
+    no_dagster: Annotated[
+        bool, typer.Option("--no-dagster", help="Without Dagster's webserver and daemon.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Start everything: supervisor, entrance, database, Dagster. Repairs what is half up."""
+    with exit_codes(as_json):
+        addresses = Project().stack.up(not no_dagster, say)
+        give(
+            {"dagster_url": addresses.dagster, "entrances": dict(addresses.entrances)},
+            as_json,
+            "\n".join(
+                [
+                    *(f"{name}: {url}" for name, url in addresses.entrances.items()),
+                    f"Dagster: {addresses.dagster or 'not started'}",
+                ]
+            ),
+        )
+
+
+@app.command()
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Remove all data, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop everything, the live versions too. The data is kept, and `gp up` goes on with it."""
+    with exit_codes(as_json):
+        Project().stack.down(purge, say)
+        kept = "removed" if purge else "kept"
+        give({"stopped": True, "data": kept}, as_json, f"Everything is stopped; data is {kept}.")
+
+
+@app.command()
+def status(service: AnyService = None, as_json: Json = False) -> None:
+    """What is live, idle, waiting, and what a rollback would find. Works when Dagster is down."""
+    from gp_pipelines.cli.status import as_object, as_text
+    from gp_pipelines.status import read_status
+
+    with exit_codes(as_json):
+        project = Project()
+        statuses = [read_status(platform) for platform in project.named(service)]
+        url = project.dagster_url()
+        give(
+            {
+                "dagster_url": url,
+                "webhook_url": None,
+                "services": [as_object(each) for each in statuses],
+            },
+            as_json,
+            as_text(statuses, url),
+        )
+
+
+@app.command()
+def release(
+    service: Service,
+    version: Annotated[str, typer.Argument(help="The version to release.")],
+    redeploy: Annotated[
+        bool, typer.Option("--redeploy", help="Even if this very version is live.")
+    ] = False,
+    allow_downgrade: Annotated[
+        bool, typer.Option("--allow-downgrade", help="Even if it is older than the live version.")
+    ] = False,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Stop before the switch, and wait for `gp promote`.")
+    ] = False,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Release a version: launch the run in Dagster and follow it to its end."""
+    from gp_pipelines.cli.launch import launch
+    from gp_pipelines.services import check_version
+
+    with exit_codes(as_json):
+        project = Project()
+        check_version(version)
+        config = {
+            "service": project.platforms[service].service.name,
+            "version": version,
+            "redeploy": redeploy,
+            "allow_downgrade": allow_downgrade,
+            "manual": manual,
+        }
+        launch(project, "release", config, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
+def promote(service: Service, no_wait: NoWait = False, as_json: Json = False) -> None:
+    """Send the traffic to the release that waits, after proving it afresh."""
+    from gp_pipelines.cli.launch import launch
+
+    with exit_codes(as_json):
+        project = Project()
+        config = {"service": project.platforms[service].service.name}
+        launch(project, "promote", config, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
+def reject(service: Service, reason: Reason = "not wanted", as_json: Json = False) -> None:
+    """Remove the slot of the release that waits. Works when Dagster is down."""
+    from gp_pipelines.cleanup.reconcile import reconcile
+    from gp_pipelines.release.attempt import Attempt, RunIdentity
+    from gp_pipelines.release.promotion import reject as reject_waiting
+
+    with exit_codes(as_json):
+        project = Project()
+        platform = project.platforms[service]
+        holder = project.holder("reject")
+        run = RunIdentity(holder.run_id, holder.release_id, holder.kind, holder.actor)
+        attempt = Attempt(platform, run, reconcile, say)
+        try:
+            rejected = reject_waiting(attempt, reason)
+        finally:
+            attempt.close()
+        give({"service": service, "rejected": rejected}, as_json, f"{rejected} is removed.")
+
+
+@app.command()
+def cleanup(service: Service, no_wait: NoWait = False, as_json: Json = False) -> None:
+    """Retire what is due now, without waiting for the schedule."""
+    from gp_pipelines.cli.launch import launch
+
+    with exit_codes(as_json):
+        project = Project()
+        config = {"service": project.platforms[service].service.name}
+        launch(project, "cleanup", config, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
+def repair(
+    service: Service,
+    to: Annotated[
+        Literal["recorded", "observed"],
+        typer.Option(help="Traffic back to what is recorded, or the record to where it goes."),
+    ],
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """End a drift: somebody changed by hand where the traffic goes, or the record is lost."""
+    from gp_pipelines.cleanup.repair import repair as end_drift
+
+    with exit_codes(as_json):
+        project = Project()
+        live = end_drift(project.platforms[service], project.holder("repair"), to, reason, say)
+        give({"service": service, "live": live}, as_json, f"{service}: {live} is live, verified.")
+
+
+@app.command()
+def logs(
+    service: Service,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=10_000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """The last log lines of every replica, the live slot's first."""
+    with exit_codes(as_json):
+        target = Project().platforms[service].target
+        live = target.traffic.read().record.live
+        names = [each.slot.name for each in target.slots.list()]
+        names.sort(key=lambda name: live is None or name != live.name)
+        found = {name: dict(target.slots.logs(name, lines)) for name in names}
+        give({"service": service, "slots": found}, as_json)
+        if not as_json:
+            for replicas in found.values():
+                for replica, text in replicas.items():
+                    people.rule(replica, align="left")
+                    people.print(text, markup=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,98 @@
+"""What is known of a run from its events so far: its steps, their times, how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gp_pipelines.cli.dagster_api import RunEvents
+
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+_MARKS = {"running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
+_STATES = {
+    "ExecutionStepStartEvent": "running",
+    "ExecutionStepSuccessEvent": "done",
+    "ExecutionStepFailureEvent": "failed",
+    "ExecutionStepSkippedEvent": "skipped",
+}
+
+
+@dataclass
+class Step:
+    name: str
+    state: str = "running"
+    began: float = 0.0  # seconds since the epoch
+    ended: float | None = None
+    said: str = ""  # its newest line of progress
+
+    @property
+    def mark(self) -> str:
+        return _MARKS[self.state]
+
+    def seconds(self, now: float) -> float:
+        return (self.ended or now) - self.began
+
+
+@dataclass
+class RunView:
+    """A run as it is followed. `lines` are those that came with the last `take`."""
+
+    run_id: str
+    status: str = "STARTING"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    failure: str = ""
+    refused: bool = False
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def outcome(self) -> str:
+        """done, waiting (for a promotion), refused, failed, canceled, or under way."""
+        if not self.ended:
+            return "under way"
+        if self.status == "SUCCESS":
+            switch = self.steps.get("switch")
+            return "waiting" if switch and switch.state == "skipped" else "done"
+        if self.status == "CANCELED":
+            return "canceled"
+        return "refused" if self.refused else "failed"
+
+    def take(self, news: RunEvents) -> None:
+        self.status, self.tags, self.lines = news.status, news.tags, []
+        for event in news.events:
+            self._take(event)
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind, key = event["__typename"], event.get("stepKey")
+        at = float(event.get("timestamp") or 0) / 1000
+        if kind == "RunFailureEvent" and not self.failure:
+            self.failure = (event.get("error") or {}).get("message") or event["message"]
+        if not key:
+            return
+        step = self.steps.setdefault(key, Step(key, began=at))
+        if kind in _STATES:
+            step.state = _STATES[kind]
+            self._move(step, at, event)
+        elif kind == "LogMessageEvent" and event["level"] in ("INFO", "WARNING", "ERROR"):
+            step.said = event["message"]
+            self.lines.append(f"  {key}: {event['message']}")
+
+    def _move(self, step: Step, at: float, event: Mapping[str, Any]) -> None:
+        if step.state == "running":
+            step.began = at
+            self.lines.append(f"{step.mark} {step.name}")
+            return
+        step.ended = at
+        self.lines.append(f"{step.mark} {step.name} ({step.seconds(at):.1f} s)")
+        if step.state == "failed":
+            self._note_failure(event)
+
+    def _note_failure(self, event: Mapping[str, Any]) -> None:
+        told = event.get("failureMetadata") or {}
+        error = (event.get("error") or {}).get("message", "")
+        self.failure = (told.get("description") or error or event["message"]).strip()
+        entries = {e["label"]: e.get("text") for e in told.get("metadataEntries", ())}
+        self.refused = entries.get("outcome") == "refused"

@@ -1,0 +1,153 @@
+"""What is true of a service now, read from its target alone: it works when Dagster is down."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gp_pipelines.errors import GpError
+from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform
+from gp_pipelines.release import history
+from gp_pipelines.targets.contract import SlotStatus, TrafficStore
+from gp_pipelines.traffic.liveness import RENEW_SECONDS
+
+RUNS = 5
+POLL_SECONDS = 0.1
+# By what the fence's holder is doing: the words of `state`.
+AT_WORK = {
+    "release": "releasing",
+    "promote": "releasing",
+    "rollback": "rolling_back",
+    "restore": "restoring",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSlot:
+    """A slot and how it is; `state` is live, warm, waiting, retiring, kept or starting."""
+
+    slot: Slot
+    state: str
+    ready: int
+    deadline: datetime | None
+    replicas: tuple[str, ...]  # each in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service. `error` says why nothing else is known."""
+
+    name: str
+    state: str  # none, releasing, rolling_back, restoring, waiting, unconfirmed, live, unknown
+    flags: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    record: TrafficRecord | None = None
+    slots: tuple[StandingSlot, ...] = ()
+    holder: Holder | None = None
+    holder_lives: bool = False
+    entrance: str | None = None
+    preview: str | None = None
+    rollback: str = "none"  # warm, cold, none
+    now: datetime | None = None  # the target's time
+    runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
+    error: str = ""
+
+    def standing(self, state: str) -> StandingSlot | None:
+        return next((each for each in self.slots if each.state == state), None)
+
+    @property
+    def live(self) -> StandingSlot | None:
+        return self.standing("live")
+
+    @property
+    def idle(self) -> StandingSlot | None:
+        """What stands on the color that is not live, the newest of it."""
+        live = self.live
+        others = [each for each in self.slots if live is None or each.slot.color != live.slot.color]
+        return max(others, key=lambda each: each.slot.number, default=None)
+
+    @property
+    def previous(self) -> StandingSlot | None:
+        """What a rollback goes back to, also where it does not stand any more."""
+        slot = self.record.previous if self.record else None
+        if slot is None:
+            return None
+        found = next((each for each in self.slots if each.slot.name == slot.name), None)
+        return found or StandingSlot(slot, "gone", 0, None, ())
+
+
+def read_status(platform: Platform) -> ServiceStatus:
+    """Never raises for a target that is down: the status says so."""
+    name = platform.service.name
+    try:
+        return _read(platform)
+    except GpError as error:
+        return ServiceStatus(name, "unknown", error=str(error))
+
+
+def _read(platform: Platform) -> ServiceStatus:
+    target = platform.target
+    reading = target.traffic.read()
+    record = reading.record
+    standing = tuple(_standing(status, record) for status in target.slots.list())
+    lives = record.holder is not None and _lives(target.traffic, record)
+    idle = record.live.color.other if record.live else None
+    behind = target.traffic.read_color(idle).slot_name if idle else None
+    return ServiceStatus(
+        name=platform.service.name,
+        state=_state(record, lives),
+        flags=("drift",) if reading.edits else (),
+        drift=reading.edits,
+        record=record,
+        slots=standing,
+        holder=record.holder,
+        holder_lives=lives,
+        entrance=target.entrance.url,
+        preview=target.entrance.preview_url(idle) if idle and behind else None,
+        rollback=_rollback(record, standing),
+        now=reading.now,
+        runs=tuple(history.newest_first(target.ledger)[:RUNS]),
+    )
+
+
+def _standing(status: SlotStatus, record: TrafficRecord) -> StandingSlot:
+    slot = status.slot
+    kept = record.kept_slot(slot.name)
+    is_live = record.live is not None and record.live.name == slot.name
+    state = "live" if is_live else kept.state.value if kept else "starting"
+    replicas = tuple(f"{each.name}: {each.detail}" for each in status.replicas)
+    return StandingSlot(slot, state, status.ready, kept.deadline if kept else None, replicas)
+
+
+def _state(record: TrafficRecord, holder_lives: bool) -> str:
+    if record.holder is not None and holder_lives and record.holder.kind in AT_WORK:
+        return AT_WORK[record.holder.kind]
+    if record.waiting is not None:
+        return "waiting"
+    if record.live is None:
+        return "none"
+    return "live" if record.confirmed else "unconfirmed"
+
+
+def _rollback(record: TrafficRecord, standing: tuple[StandingSlot, ...]) -> str:
+    if record.previous is None:
+        return "none"
+    kept = record.kept_slot(record.previous.name)
+    found = next((each for each in standing if each.slot.name == record.previous.name), None)
+    warm = kept is not None and kept.state is SlotState.WARM
+    return "warm" if warm and found and found.ready >= found.slot.replicas else "cold"
+
+
+def _lives(traffic: TrafficStore, record: TrafficRecord) -> bool:
+    """Whether the holder renews within the time in which a living one does, or lets go."""
+    before = traffic.heartbeat()
+    deadline = time.monotonic() + RENEW_SECONDS + 0.5
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        if traffic.heartbeat() != before:
+            return True
+        if traffic.read().record.holder != record.holder:
+            return True
+    return False

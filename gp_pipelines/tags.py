@@ -1,0 +1,10 @@
+"""The names of the run tags, which scripts rely on. Imports nothing."""
+
+SERVICE = "gp/service"
+ACTOR = "gp/actor"
+RELEASE_ID = "gp/release_id"
+VERSION = "gp/version"
+COLOR = "gp/color"
+SOURCE_RUN_ID = "gp/source_run_id"
+TRIGGER = "gp/trigger"
+NUMBER = "gp/number"

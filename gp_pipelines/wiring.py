@@ -1,15 +1,14 @@
 """The one place that knows which drivers stand behind the contracts."""
 
 import os
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path
 
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.contract import Database
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.platform import Platform
-from gp_pipelines.services import Service, Services, load_services
+from gp_pipelines.services import SecretSource, Service, Services, load_services
 from gp_pipelines.targets.local.home import Home
 
 
@@ -50,8 +49,47 @@ class Platforms:
             target=LocalTarget(self.home, service),
             artifacts=artifacts,
             database=self._database(service, artifacts) if service.database else None,
-            read_secret=lambda name: _from_environment(service, name, os.environ),
+            read_secret=_secrets_of(service),
         )
 
     def _database(self, service: Service, artifacts: Artifacts) -> Database:
-        raise NotImplementedError
+        from gp_pipelines.databases.postgres import PostgresDatabase
+        from gp_pipelines.targets.local.postgres import EmbeddedPostgres
+        from gp_pipelines.targets.local.postgres_scratch import scratch
+
+        embedded = EmbeddedPostgres(self.home)
+        read = _secrets_of(service)
+        return PostgresDatabase(
+            service,
+            artifacts,
+            url=_database_url(service, embedded.url),
+            secrets=lambda: {name: read(name) for name in service.secrets},
+            directory=self.home.backups(service.name),
+            bin=embedded.bin,
+            scratch=lambda: scratch(self.home),
+        )
+
+
+def _secrets_of(service: Service) -> Callable[[str], str]:
+    """Gives the value of one of the service's `secrets`. That raises `ConfigInvalid`."""
+    return lambda name: _variable(service.secrets[name], f"{service.name}'s secret {name}")
+
+
+def _database_url(service: Service, embedded: Callable[[str], str]) -> Callable[[], str]:
+    assert service.database is not None
+    source = service.database.url
+    if isinstance(source, SecretSource):
+        return lambda: _variable(source, f"{service.name}'s database URL")
+    return lambda: embedded(service.name)
+
+
+def _variable(source: SecretSource, what: str) -> str:
+    try:
+        return os.environ[source.env]
+    except KeyError:
+        raise ConfigInvalid(
+            f"{what} should be in the environment variable {source.env}, which is not set.",
+            state="Nothing was changed.",
+            advice=f"Set {source.env} and run `gp up` again, from the same shell: it passes on "
+            "to Dagster what services.yaml names.",
+        ) from None

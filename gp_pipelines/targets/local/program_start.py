@@ -95,11 +95,11 @@ def _become(program: Mapping[str, Any]) -> None:
     environment.update(program["environment"])
     command = program["command"]
     try:
+        _allow_open_files()
         if program["user"] is not None:
-            _drop_privileges(program["user"])
+            _drop_privileges(program["user"])  # from here on, not even Python's files may be open
         os.chdir(program["directory"])
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        _allow_open_files()
         # Python ignores SIGPIPE, and that is inherited. It is left so: a program that outlives
         # supervisord must not die of its next line of output.
         os.execvpe(command[0], command, environment)  # noqa: S606 (no shell is wanted)

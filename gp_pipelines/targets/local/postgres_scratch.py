@@ -1,0 +1,141 @@
+"""A PostgreSQL server for one check: on the disk of the embedded one, and gone when it is done.
+
+Its directory is named by the process that it is for, so whoever comes next can tell that it was
+left by one that was killed, and remove it with its server.
+"""
+
+import hashlib
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import conninfo
+
+from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.targets.local.home import Home
+from gp_pipelines.targets.local.postgres_cluster import SUPERUSER, end_abandoned, make_cluster
+from gp_pipelines.targets.local.postgres_place import SOCKET, PostgresPlace
+from gp_pipelines.targets.local.processes import ProcessId
+from gp_pipelines.targets.local.unix_sockets import remove_short_directory, socket_path
+
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+LOOK_SECONDS = 0.02
+
+SETTINGS = (
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "max_connections=40",
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=4GB",
+    "maintenance_work_mem=128MB",
+    "autovacuum=off",
+)
+
+
+@contextmanager
+def scratch(home: Home) -> Iterator[str]:
+    """Its URL as superuser. Raises `TargetUnavailable` if it cannot be started."""
+    remove_abandoned(home)
+    place = PostgresPlace.prepare(home)
+    directory = place.root / "scratch" / _name(ProcessId.own())
+    directory.mkdir()
+    place.account.own(directory, 0o700)
+    try:
+        password = secrets.token_urlsafe(24)
+        make_cluster(directory / "data", place.bin, place.account, password, durable=False)
+        socket = socket_path(directory, SOCKET).parent
+        with _server(place, directory, socket) as process:
+            url = conninfo.make_conninfo(
+                host=str(socket), user=SUPERUSER, dbname=SUPERUSER, password=password
+            )
+            _wait_for(url, process, directory / "log")
+            yield url
+    finally:
+        _remove(directory)
+
+
+def remove_abandoned(home: Home) -> None:
+    """The scratch servers of processes that were killed."""
+    for directory in (home.postgres / "scratch").glob("*"):
+        if not _has_living_owner(directory.name):
+            _remove(directory)
+
+
+@contextmanager
+def _server(
+    place: PostgresPlace, directory: Path, socket: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    settings = [part for setting in SETTINGS for part in ("-c", setting)]
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(
+            [place.bin / "postgres", "-D", directory / "data", "-k", socket, *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            # Not in the group of its starter: Ctrl-C there must not end it in the middle.
+            start_new_session=True,
+            **place.account.as_user(),
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGQUIT)  # at once: nothing of it is needed any more
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise TargetUnavailable(
+                    f"A scratch PostgreSQL server did not start: {_last_line(log)}",
+                    state="Nothing was changed.",
+                    advice="See that the disk has room, and that memory is left.",
+                ) from None
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it says nothing"
+
+
+def _remove(directory: Path) -> None:
+    end_abandoned(directory / "data")
+    remove_short_directory(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _name(owner: ProcessId) -> str:
+    return f"{_of(owner)}-{secrets.token_hex(3)}"
+
+
+def _of(owner: ProcessId) -> str:
+    return f"{owner.pid}-{hashlib.sha256(owner.started.encode()).hexdigest()[:6]}"
+
+
+def _has_living_owner(name: str) -> bool:
+    pid = name.partition("-")[0]
+    owner = ProcessId.of(int(pid)) if pid.isdigit() else None
+    return owner is not None and name.startswith(f"{_of(owner)}-")

@@ -1,0 +1,1 @@
+"""Missions of the ghost pirates: a small HTTP API on PostgreSQL."""

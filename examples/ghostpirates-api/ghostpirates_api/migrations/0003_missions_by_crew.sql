@@ -1,0 +1,2 @@
+-- no-transaction
+CREATE INDEX CONCURRENTLY missions_by_crew ON missions (crew, id);

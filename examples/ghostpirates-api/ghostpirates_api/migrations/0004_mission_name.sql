@@ -1,0 +1,1 @@
+ALTER TABLE missions RENAME COLUMN title TO name;

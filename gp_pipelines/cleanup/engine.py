@@ -1,5 +1,7 @@
 """Retiring what is due. The deadline is absolute and on the target; the clock is the target's."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,13 +32,20 @@ def due(record: TrafficRecord, now: datetime) -> list[KeptSlot]:
     ]
 
 
-def cleanup(platform: Platform, holder: Holder, progress: Progress) -> Cleaned:
+def cleanup(
+    platform: Platform,
+    holder: Holder,
+    progress: Progress,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Cleaned:
     """Retire every slot of the service that is due. Raises `Busy`, `Refused` on drift."""
     reading = platform.target.traffic.read()
     if not due(reading.record, reading.now):
         progress(f"{platform.service.name}: nothing is due")
         return Cleaned(platform.service.name, ())
-    hold = take(platform.target.traffic, holder, progress)
+    hold = take(platform.target.traffic, holder, progress, clock=clock, sleep=sleep)
     try:
         with hold.step(platform.service.timeouts.drain * 4):
             return Cleaned(platform.service.name, tuple(retire_due(hold, platform, progress)))

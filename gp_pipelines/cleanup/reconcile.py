@@ -10,9 +10,10 @@ from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform, Progress
 from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic.conclude import confirm
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.traffic.retire import remove, retire
-from gp_pipelines.traffic.switch import confirm, switch_back
+from gp_pipelines.traffic.switch import switch_back
 from gp_pipelines.traffic.verify import verify
 
 
@@ -73,9 +74,11 @@ def _settle_traffic(hold: Hold, platform: Platform, progress: Progress) -> str:
     live = record.live.describe() if record.live else "nothing"
     left = (record.confirm_by - reading.now).total_seconds() if record.confirm_by else 0.0
     patience = min(max(left, 1.0), service.timeouts.switch)
-    seen = verify(target, record, service.identity.path, patience)
+    seen = verify(
+        target, record, service.identity.path, patience, clock=hold.clock, sleep=hold.sleep
+    )
     if seen.passed:
-        confirm(hold)
+        confirm(hold, target, "its run died before it could confirm")
         return f"verified and confirmed {live}, which a dead run had switched to"
     if record.moved_by is not MovedBy.RELEASE:
         return f"STILL UNVERIFIED after a {record.moved_by}: {live}: {seen.detail}"

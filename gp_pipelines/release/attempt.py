@@ -1,5 +1,6 @@
 """One run's work on a release: its hold on the fence, and how it ends when it does not succeed."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from gp_pipelines.model import Holder, MovedBy, Plan, Slot, SlotState, TrafficRe
 from gp_pipelines.platform import Platform, Progress
 from gp_pipelines.release import history
 from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold, take
 from gp_pipelines.traffic.retire import remove, retire
 from gp_pipelines.traffic.switch import switch_back
@@ -30,12 +32,21 @@ class Attempt:
     """Holds the fence from the plan (or the first step of a re-executed run) to the run's end."""
 
     def __init__(
-        self, platform: Platform, run: RunIdentity, reconcile: Reconcile, progress: Progress
+        self,
+        platform: Platform,
+        run: RunIdentity,
+        reconcile: Reconcile,
+        progress: Progress,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.platform = platform
         self.run = run
         self.reconcile = reconcile
         self.progress = progress
+        self._clock = clock
+        self._sleep = sleep
         self._hold: Hold | None = None
         self._settled = False
 
@@ -49,9 +60,11 @@ class Attempt:
         """Take the fence, and end what a dead run left. Raises `Busy`, `Refused` on drift."""
         run = self.run
         holder = Holder(run.run_id, run.release_id, run.kind, run.actor, number)
-        self._hold = take(self.platform.target.traffic, holder, self.progress)
-        for done in self.reconcile(self._hold, self.platform, self.progress):
-            self.progress(done)
+        store, timeouts = self.platform.target.traffic, self.platform.service.timeouts
+        self._hold = take(store, holder, self.progress, clock=self._clock, sleep=self._sleep)
+        with self._hold.step(timeouts.switch * 2 + timeouts.drain * 4):
+            for done in self.reconcile(self._hold, self.platform, self.progress):
+                self.progress(done)
         return self._hold
 
     @contextmanager
@@ -70,15 +83,18 @@ class Attempt:
     def abandon(self, why: str, outcome: str = "failed") -> None:
         """Undo what this release has not finished: switch back until confirmed, remove its slot.
 
-        Never raises: what can't be undone now is left to the reconciler, and said.
+        A release that stands, or waits to be promoted, is left as it is. Raises nothing that is
+        expected: what can't be undone now is left to the reconciler, and said.
         """
         hold = self._hold
         if hold is None or self._settled:
             return
         self._settled = True
         try:
-            self._undo(hold, why)
-            history.ended(self.platform.target.ledger, self.run.release_id, outcome, why)
+            stays = self._may_stay(hold.read().record)
+            if stays is None:
+                self._undo(hold, why)
+            history.ended(self.platform.target.ledger, self.run.release_id, stays or outcome, why)
         except FenceLost as lost:
             self.progress(f"not undone by this run: {lost}")
         except GpError as error:
@@ -86,30 +102,59 @@ class Attempt:
 
     def close(self) -> None:
         """Let the fence go; first abandon what was not settled (an interrupt between steps)."""
-        self.abandon("the run ended before the release did")
-        if self._hold is not None:
-            self._hold.leave()
+        try:
+            self.abandon("the run ended before the release did")
+        finally:
+            if self._hold is not None:
+                self._hold.leave()
 
     def _resume(self, plan: Plan) -> None:
+        """Take the fence for a run that goes on where another one ended.
+
+        Raises `Refused` if the target is no longer as that run left it.
+        """
+        self._require_same_target(plan)
+        hold = self.begin(plan.number)
+        record = hold.read().record
+        self._require_same_target(plan)  # proved again under the fence
+        require_confirmed(record)
+        kept = record.kept_slot(plan.slot_name)
+        if kept is not None and kept.state is SlotState.KEPT:  # no leftover any more
+            hold.write(lambda record, now: transitions.forgotten(record, plan.slot_name))
+        self.progress(f"going on with release #{plan.number} of {plan.version}")
+
+    def _require_same_target(self, plan: Plan) -> None:
         record = self.platform.target.traffic.read().record
         live_id = record.live.release_id if record.live else None
         planned_on = plan.live.release_id if plan.live else None
+        waiting = record.waiting
         if live_id not in (planned_on, plan.release_id):
-            raise Refused(
-                f"{plan.service} has moved on since release #{plan.number} was planned: "
-                f"{record.live.describe() if record.live else 'nothing'} is live now.",
-                state="Nothing was changed.",
-                advice="Start a new release.",
-            )
-        self.begin(plan.number)
-        self.progress(f"going on with release #{plan.number} of {plan.version}")
+            now = f"{record.live.describe() if record.live else 'nothing'} is live now"
+        elif waiting is not None and waiting.release_id != plan.release_id:
+            now = f"{waiting.describe()} waits to be promoted"
+        elif record.undone == plan.release_id and record.moved_by is MovedBy.ROLLBACK:
+            now = "the release was rolled back"
+        else:
+            return
+        raise Refused(
+            f"{plan.service} has moved on since release #{plan.number} was planned: {now}.",
+            state="Nothing was changed.",
+            advice="Start a new release.",
+        )
+
+    def _may_stay(self, record: TrafficRecord) -> str | None:
+        """The outcome of a release that is live for good, or proved and waiting; else None."""
+        own = self.run.release_id
+        if record.waiting is not None and record.waiting.release_id == own:
+            return "waiting"
+        if record.live is None or record.live.release_id != own:
+            return None
+        stands = record.confirmed or record.moved_by is not MovedBy.RELEASE
+        return "released" if stands else None
 
     def _undo(self, hold: Hold, why: str) -> None:
-        record = hold.read().record
-        live = record.live
+        live = hold.read().record.live
         if live is not None and live.release_id == self.run.release_id:
-            if record.confirmed or record.moved_by is not MovedBy.RELEASE:
-                return
             switch_back(hold, self.platform.target, self.platform.service, why, self.progress)
         for slot in self._own_slots(hold.read().record):
             self._remove_or_keep(hold, slot)
@@ -125,11 +170,11 @@ class Attempt:
     def _remove_or_keep(self, hold: Hold, slot: Slot) -> None:
         service = self.platform.service
         kept = hold.read().record.kept_slot(slot.name)
-        if kept is not None and kept.state is SlotState.WAITING:
-            return
-        if service.keep_failed_seconds > 0:
+        retiring = kept is not None and kept.state is SlotState.RETIRING
+        if service.keep_failed_seconds > 0 and not retiring:
             seconds = service.keep_failed_seconds
-            hold.write(lambda record, now: transitions.kept_failed(record, slot, now, seconds))
+            if kept is None:
+                hold.write(lambda record, now: transitions.kept_failed(record, slot, now, seconds))
             self.progress(f"{slot.name} is kept for {seconds:g} s to be looked at")
             return
         if kept is not None:

@@ -1,15 +1,12 @@
 """Bringing the new slot up on the idle color, and keeping it there for the steps that need it."""
 
-import time
-from collections.abc import Callable
-
 from gp_pipelines.errors import Refused, StepFailed
 from gp_pipelines.model import Artifact, Plan, Slot, SlotState
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic import colors
 from gp_pipelines.traffic.fence import Hold
-from gp_pipelines.traffic.retire import retire
+from gp_pipelines.traffic.retire import remove, retire
 
 POLL_SECONDS = 0.1
 TELL_SECONDS = 2.0
@@ -29,24 +26,21 @@ class DeployFailed(StepFailed):
 def bring_up(attempt: Attempt, hold: Hold, plan: Plan, artifact: Artifact) -> SlotStatus:
     """Clear the idle color, start the slot, wait until all replicas are ready, put it behind.
 
-    Raises `DeployFailed` with the replicas' logs, `Refused` for a slot with another artifact.
+    Raises `DeployFailed` with the replicas' logs.
     """
     platform = attempt.platform
     slot = plan.slot(artifact)
     _clear_idle_color(attempt, hold, slot)
     standing = platform.target.slots.get(slot.name)
     if standing is not None and standing.slot != slot:
-        raise Refused(
-            f"{slot.name} stands already with another artifact, configuration or size.",
-            state="Traffic is where it was.",
-            advice="Start a new release.",
-        )
+        attempt.progress(f"removing {slot.name}, left by an earlier run of this release")
+        remove(hold, platform.target, standing.slot, platform.service.timeouts.drain)
     hold.read()
     attempt.progress(f"starting {slot.replicas} replicas of {slot.version} on {slot.color}")
     platform.target.slots.start(slot, platform.launch(artifact))
-    status = _wait_until_ready(attempt, slot, platform.service.timeouts.deploy)
+    status = _wait_until_ready(attempt, hold, slot, platform.service.timeouts.deploy)
     colors.point(hold, platform.target.traffic, slot.color, slot)
-    _wait_for_preview(attempt, slot)
+    _wait_for_preview(attempt, hold, slot)
     return status
 
 
@@ -56,7 +50,8 @@ def ensure_up(attempt: Attempt, hold: Hold, plan: Plan, artifact: Artifact) -> S
     slot = plan.slot(artifact)
     status = target.slots.get(slot.name)
     behind = target.traffic.read_color(slot.color).slot_name
-    if status is not None and status.ready >= slot.replicas and behind == slot.name:
+    same = status is not None and status.slot == slot and behind == slot.name
+    if status is not None and same and status.ready >= slot.replicas:
         return status
     attempt.progress(f"{slot.name} is not up as it was: bringing it up again")
     return bring_up(attempt, hold, plan, artifact)
@@ -65,7 +60,7 @@ def ensure_up(attempt: Attempt, hold: Hold, plan: Plan, artifact: Artifact) -> S
 def _clear_idle_color(attempt: Attempt, hold: Hold, new: Slot) -> None:
     """Retire what the idle color holds. From here to the switch a rollback is cold."""
     for kept in hold.read().record.kept:
-        if kept.slot.color is not new.color or kept.slot.name == new.name:
+        if kept.slot.color is not new.color or kept.slot == new:
             continue
         if kept.state is SlotState.WAITING:
             raise Refused(
@@ -78,21 +73,15 @@ def _clear_idle_color(attempt: Attempt, hold: Hold, new: Slot) -> None:
         retire(hold, attempt.platform.target, kept.slot, drain, "its color is needed")
 
 
-def _wait_until_ready(
-    attempt: Attempt,
-    slot: Slot,
-    timeout: float,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> SlotStatus:
+def _wait_until_ready(attempt: Attempt, hold: Hold, slot: Slot, timeout: float) -> SlotStatus:
     slots = attempt.platform.target.slots
-    start = told = clock()
+    start = told = hold.clock()
     while True:
         status = slots.get(slot.name)
         if status is not None and status.ready >= slot.replicas:
             attempt.progress(f"{status.ready}/{slot.replicas} replicas ready")
             return status
-        waited = clock() - start
+        waited = hold.clock() - start
         crashing = [r for r in status.replicas if r.restarts >= CRASHES] if status else []
         if crashing:
             raise _failed(attempt, slot, f"{crashing[0].name} keeps dying: {crashing[0].detail}")
@@ -104,11 +93,11 @@ def _wait_until_ready(
                 slot,
                 f"{ready}/{slot.replicas} replicas were ready after {timeout:g} s: {stuck}",
             )
-        if clock() - told > TELL_SECONDS:
-            told = clock()
+        if hold.clock() - told > TELL_SECONDS:
+            told = hold.clock()
             ready = status.ready if status else 0
             attempt.progress(f"{ready}/{slot.replicas} replicas ready after {waited:.0f} s")
-        sleep(POLL_SECONDS)
+        hold.sleep(POLL_SECONDS)
 
 
 def _failed(attempt: Attempt, slot: Slot, why: str) -> DeployFailed:
@@ -120,10 +109,10 @@ def _failed(attempt: Attempt, slot: Slot, why: str) -> DeployFailed:
     )
 
 
-def _wait_for_preview(attempt: Attempt, slot: Slot) -> None:
+def _wait_for_preview(attempt: Attempt, hold: Hold, slot: Slot) -> None:
     """Until the preview's answers come from this slot, and from nothing older."""
     platform = attempt.platform
-    deadline = time.monotonic() + PREVIEW_SECONDS
+    deadline = hold.clock() + PREVIEW_SECONDS
     while True:
         answers = platform.target.entrance.ask(
             platform.service.identity.path,
@@ -136,11 +125,11 @@ def _wait_for_preview(attempt: Attempt, slot: Slot) -> None:
             for answer in answers
         ):
             return
-        if time.monotonic() > deadline:
+        if hold.clock() > deadline:
             wrong = next((a for a in answers if not a.ok), answers[0])
             raise _failed(
                 attempt,
                 slot,
                 f"The preview does not answer with it: {wrong.detail or f'status {wrong.status}'}",
             )
-        time.sleep(POLL_SECONDS)
+        hold.sleep(POLL_SECONDS)

@@ -161,11 +161,20 @@ def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
     """
     with attempt.step(plan, attempt.platform.service.timeouts.switch) as hold:
         record = hold.read().record
+        if record.live is None or record.live.release_id != plan.release_id:
+            raise Refused(
+                f"Release #{plan.number} of {plan.service} is not live.",
+                state=f"{record.live.describe() if record.live else 'Nothing'} is live.",
+                advice=f"See `gp status {plan.service}`.",
+            )
         attempt.settle()
         if record.previous is None:
             attempt.progress("there is no old slot: nothing to clean up")
             return None
         kept = record.kept_slot(record.previous.name)
+        if kept is None and attempt.platform.target.slots.get(record.previous.name) is None:
+            attempt.progress(f"{record.previous.describe()} was retired already")
+            return None
         if kept is None or kept.state is not SlotState.WARM or kept.deadline is None:
             raise StepFailed(
                 f"The old slot {record.previous.name} has no deadline in the record.",

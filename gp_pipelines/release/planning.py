@@ -9,6 +9,7 @@ from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.versions import is_older
 from gp_pipelines.services import check_version
 from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import require_no_edits
 
 UNCHANGED = "Nothing was changed."
@@ -36,6 +37,7 @@ def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
     hold = attempt.begin()
     record = hold.read().record
     _require_settled(record)
+    _require_not_released(run.release_id, record)
     _require_wanted(request, record)
     color = record.live.color.other if record.live else Color.BLUE
     numbered = hold.write(lambda record, now: transitions.numbered(record)).record
@@ -74,18 +76,24 @@ def require_new(plan: Plan, artifact: Artifact) -> None:
 
 
 def _require_settled(record: TrafficRecord) -> None:
-    if not record.confirmed:
-        raise Refused(
-            f"The last move of {record.service}'s traffic could not be verified yet.",
-            state=UNCHANGED,
-            advice=f"See `gp status {record.service}`: the entrance or the live slot needs a look.",
-        )
+    require_confirmed(record)
     if record.waiting is not None:
         raise Refused(
             f"Release {record.waiting.describe()} of {record.service} waits to be promoted.",
             state=UNCHANGED,
             advice=f"First `gp promote {record.service}` or `gp reject {record.service}`.",
         )
+
+
+def _require_not_released(release_id: str, record: TrafficRecord) -> None:
+    """A release that is done keeps its id, and its evidence: it is not done a second time."""
+    for slot in (record.live, record.previous):
+        if slot is not None and slot.release_id == release_id:
+            raise Refused(
+                f"This release was done already: it is {slot.describe()}.",
+                state=UNCHANGED,
+                advice="Start a new release instead of executing this one again.",
+            )
 
 
 def _require_wanted(request: ReleaseRequest, record: TrafficRecord) -> None:

@@ -3,7 +3,7 @@
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Artifact, Plan
 from gp_pipelines.platform import Platform
-from gp_pipelines.release import evidence
+from gp_pipelines.release import evidence, history
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.smoke.checks import run_checks
 from gp_pipelines.traffic.fence import require_no_edits
@@ -81,6 +81,7 @@ def reject(attempt: Attempt, reason: str) -> str:
             state="Nothing was changed.",
         )
     retire(hold, platform.target, slot, platform.service.timeouts.drain, f"rejected: {reason}")
+    history.ended(platform.target.ledger, slot.release_id, "rejected", reason)
     attempt.settle()
     return slot.describe()
 

@@ -32,6 +32,9 @@ class Event:
 
 
 def write(ledger: Ledger, event: Event) -> None:
+    """Leave `event`, unless it is there: then its facts, and who recorded it, stay."""
+    if ledger.get(KIND, event.key) is not None:
+        return
     ledger.put(KIND, event.key, {**asdict(event), "at": event.at.isoformat()})
 
 

@@ -5,7 +5,6 @@ change; once another run has taken the fence every further change fails with `Fe
 this process wakes up minutes later.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from gp_pipelines.errors import Conflict, FenceLost, GpError, Refused
 from gp_pipelines.model import Holder, TrafficRecord
 from gp_pipelines.targets.contract import Reading, TrafficStore
 from gp_pipelines.traffic import transitions
-from gp_pipelines.traffic.liveness import RENEW_SECONDS, watch_until_dead
+from gp_pipelines.traffic.heart import Heart
+from gp_pipelines.traffic.liveness import watch_until_dead
 
 Change = Callable[[TrafficRecord, datetime], TrafficRecord]
 ATTEMPTS = 5
@@ -53,9 +53,10 @@ def take(
         else:
             record = repair(record, reading.now)
         try:
-            return Hold(store, holder, _swap(store, transitions.taken(record, holder), reading))
+            taken = _swap(store, transitions.taken(record, holder), reading)
         except Conflict:
             continue
+        return Hold(store, holder, taken, clock=clock, sleep=sleep)
     raise Refused(
         f"The fence of {reading.record.service} changes hands faster than it can be taken.",
         state="Nothing was changed.",
@@ -64,17 +65,28 @@ def take(
 
 
 class Hold:
-    """A fence that was taken. Shows a sign of life until it is let go, or its step is overdue."""
+    """A fence that was taken. Shows a sign of life until it is let go, or its step is overdue.
 
-    def __init__(self, store: TrafficStore, holder: Holder, reading: Reading) -> None:
+    `clock` (monotonic, for durations) and `sleep` are those of the whole run that holds it.
+    """
+
+    def __init__(
+        self,
+        store: TrafficStore,
+        holder: Holder,
+        reading: Reading,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.store = store
         self.holder = holder
         self.fence = reading.record.fence
-        self._alive_until = time.monotonic() + BETWEEN_STEPS_SECONDS
-        self._done = threading.Event()
+        self.clock = clock
+        self.sleep = sleep
+        self._alive_until = clock() + BETWEEN_STEPS_SECONDS
         store.renew(holder.run_id, self.fence)
-        self._heart = threading.Thread(target=self._beat, name="gp-heartbeat", daemon=True)
-        self._heart.start()
+        self._heart = Heart(self._beat)
 
     def read(self) -> Reading:
         """The record, proved to be still ours to change. Raises `FenceLost` if it is not."""
@@ -106,6 +118,7 @@ class Hold:
                 # A write whose answer was lost has happened all the same.
                 after = self.read()
                 if after.record == replace(wanted, revision=before.record.revision + 1):
+                    self.store.write_copy(after.record)
                     return after
         raise Conflict(
             f"The traffic record of {self.holder.kind} {self.holder.release_id} keeps changing.",
@@ -116,32 +129,32 @@ class Hold:
     @contextmanager
     def step(self, timeout: float) -> Iterator[None]:
         """Show a sign of life for `timeout` seconds: a step that hangs must look dead."""
-        self._alive_until = time.monotonic() + timeout
+        self._alive_until = self.clock() + timeout
         try:
             yield
         finally:
-            self._alive_until = time.monotonic() + BETWEEN_STEPS_SECONDS
+            self._alive_until = self.clock() + BETWEEN_STEPS_SECONDS
 
     def leave(self) -> None:
-        """Let the fence go. Never raises for a fence that another has already."""
-        self._done.set()
-        self._heart.join(timeout=RENEW_SECONDS)
+        """Let the fence go. Where that can't be done, its silence does it. Never raises."""
+        self._heart.stop()
         try:
             self.write(lambda record, now: transitions.left(record))
-        except (FenceLost, Refused):
+        except GpError:
             return
 
-    def _beat(self) -> None:
-        while not self._done.wait(RENEW_SECONDS):
-            if time.monotonic() > self._alive_until:
-                continue
-            try:
-                self.read()  # one that lost the fence must not look alive
-                self.store.renew(self.holder.run_id, self.fence)
-            except FenceLost:
-                return
-            except GpError:
-                continue  # unreadable now; the next renewal may get through
+    def _beat(self) -> bool:
+        """Show a sign of life. False once the fence is another's."""
+        if self.clock() > self._alive_until:
+            return True
+        try:
+            self.read()  # one that lost the fence must not look alive
+            self.store.renew(self.holder.run_id, self.fence)
+        except FenceLost:
+            return False
+        except GpError:
+            pass  # unreadable now; the next renewal may get through
+        return True
 
 
 def require_no_edits(reading: Reading) -> None:

@@ -4,15 +4,18 @@ from gp_pipelines.errors import Refused
 from gp_pipelines.model import Slot, SlotState
 from gp_pipelines.targets.contract import Target
 from gp_pipelines.traffic import colors, events, transitions
+from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold
 
 
 def retire(hold: Hold, target: Target, slot: Slot, drain_seconds: float, reason: str) -> None:
     """Retire a kept slot. May be called again where a killed run left it.
 
-    Raises `Refused` if the slot is live, or traffic really goes to it; `FenceLost`.
+    Raises `Refused` if the slot is live, or traffic really goes to it, or while the last move is
+    unconfirmed (traffic may have to go back); `FenceLost`.
     """
     reading = hold.read()
+    require_confirmed(reading.record)
     _require_unused(slot, target)
     kept = reading.record.kept_slot(slot.name)
     if kept is not None and kept.state is not SlotState.RETIRING:

@@ -4,15 +4,15 @@ The only code that sends users somewhere else. A crash between any two lines lea
 which the reconciler can confirm or switch back (see `cleanup/reconcile.py`).
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from gp_pipelines.errors import FenceLost, Refused, StepFailed
-from gp_pipelines.model import Slot, SlotState, TrafficRecord
+from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.services import Service
-from gp_pipelines.targets.contract import Reading, Target
-from gp_pipelines.traffic import colors, events, transitions
+from gp_pipelines.targets.contract import Target
+from gp_pipelines.traffic import colors, transitions
+from gp_pipelines.traffic.conclude import confirm, leave_event, require_confirmed
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.traffic.verify import Verification, verify
 
@@ -54,7 +54,7 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
     _require_switchable(target, before, to)
     colors.point(hold, target.traffic, to.color, to)
     lost_before = target.entrance.lost()
-    start = time.monotonic()
+    start = hold.clock()
     moved = hold.write(
         lambda record, now: transitions.switched(
             record,
@@ -64,7 +64,7 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
             retention_seconds=service.retention_seconds,
         )
     )
-    write_ms = (time.monotonic() - start) * 1000
+    write_ms = (hold.clock() - start) * 1000
     progress(f"traffic was sent to {to.describe()}; asking the entrance")
     try:
         seen = verify(
@@ -72,7 +72,10 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
             moved.record,
             service.identity.path,
             min(service.timeouts.switch, service.confirm_seconds),
+            clock=hold.clock,
+            sleep=hold.sleep,
         )
+        event_key = leave_event(hold, target, moved.record)
         if not seen.passed:
             raise StepFailed(
                 f"{to.describe()} could not be verified after the switch: {seen.detail}."
@@ -85,12 +88,14 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
             first_new_ms=write_ms + seen.first_ms if seen.first_ms is not None else None,
             asked=seen.asked,
             lost=seen.failed + _lost_since(target, lost_before),
-            event_key=_leave_event(hold, target, moved, before.live, "switch", ""),
+            event_key=event_key,
         )
-        confirm(hold)
+        confirm(hold, target)
     except FenceLost:
         raise
     except BaseException as error:
+        if hold.read().record.confirmed:  # by the very write that was interrupted: it stands
+            raise
         failure = _went_back(hold, target, service, progress, error)
         if isinstance(error, Exception):
             raise failure from error
@@ -99,21 +104,21 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
     return report
 
 
-def confirm(hold: Hold) -> Reading:
-    """The move stands: nothing switches it back by itself any more."""
-    return hold.write(lambda record, now: transitions.confirmed(record))
-
-
 def switch_back(
     hold: Hold, target: Target, service: Service, reason: str, progress: Progress
 ) -> Verification:
     """Undo an unconfirmed release: traffic goes to `previous`, or to nothing for a first release.
 
     Never undone itself: if it can't be verified it stays unconfirmed, which is reported, and the
-    reconciler verifies it again. Raises `Refused` when the old slot has no ready replica: traffic
-    stays then.
+    reconciler verifies it again. Raises `Refused` when the move was confirmed, or the old slot has
+    no ready replica: traffic stays then.
     """
     record = hold.read().record
+    if record.confirmed or record.moved_by is not MovedBy.RELEASE:
+        raise Refused(
+            f"The last move of {record.service} is no unconfirmed release: it is not undone.",
+            state=f"Traffic stays on {record.live.describe() if record.live else 'nothing'}.",
+        )
     old, bad = record.previous, record.live
     if old is not None:
         status = target.slots.get(old.name)
@@ -133,14 +138,23 @@ def switch_back(
         )
     )
     progress(f"traffic was sent back to {old.describe() if old else 'nothing (503)'}")
-    seen = verify(target, moved.record, service.identity.path, service.timeouts.switch)
-    _leave_event(hold, target, moved, bad, "switch_back", reason)
+    for move, why in ((record, ""), (moved.record, reason)):  # the one that is undone too
+        leave_event(hold, target, move, why)
+    seen = verify(
+        target,
+        moved.record,
+        service.identity.path,
+        service.timeouts.switch,
+        clock=hold.clock,
+        sleep=hold.sleep,
+    )
     if seen.passed:
-        confirm(hold)
+        confirm(hold, target)
     return seen
 
 
 def _require_switchable(target: Target, record: TrafficRecord, to: Slot) -> None:
+    require_confirmed(record)
     kept = record.kept_slot(to.name)
     if kept is not None and kept.state not in (SlotState.WAITING, SlotState.WARM):
         raise Refused(
@@ -155,7 +169,7 @@ def _require_switchable(target: Target, record: TrafficRecord, to: Slot) -> None
             advice="The target has moved on since this release planned: start it again.",
         )
     new = target.slots.get(to.name)
-    ready = new.ready if new else 0
+    ready = new.ready if new and new.slot == to else 0
     old = target.slots.get(record.live.name) if record.live else None
     needed = max(old.ready if old else 0, to.replicas)
     if ready < needed:
@@ -189,26 +203,3 @@ def _went_back(
 def _lost_since(target: Target, before: int | None) -> int:
     after = target.entrance.lost()
     return after - before if before is not None and after is not None and after > before else 0
-
-
-def _leave_event(
-    hold: Hold, target: Target, moved: Reading, before: Slot | None, what: str, reason: str
-) -> str:
-    record = moved.record
-    at = record.switched_at or moved.now
-    release_id = record.undone if what == "switch_back" else record.live and record.live.release_id
-    key = events.key(what, at, release_id or "none")
-    events.write(
-        target.ledger,
-        events.Event(
-            key=key,
-            what=what,
-            at=at,
-            before=events.describe(before),
-            after=events.describe(record.live),
-            release_id=release_id or "",
-            holder=hold.holder,
-            reason=reason,
-        ),
-    )
-    return key

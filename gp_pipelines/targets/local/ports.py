@@ -93,7 +93,7 @@ def require_free(port: int, name: str) -> None:
     """Raise `TargetUnavailable` if somebody listens on `port`, and say who if it can be told."""
     if not is_free(port):
         raise TargetUnavailable(
-            f"Port {port} of {name} is taken by {_listener(port)}.",
+            f"Port {port} of {name} is taken by {listener(port)}.",
             state="What needs that port was not started.",
             advice="End that process, or configure another port in services.yaml.",
         )
@@ -112,7 +112,8 @@ def _free_port(taken: set[int]) -> int:
     )
 
 
-def _listener(port: int) -> str:
+def listener(port: int) -> str:
+    """Who listens on `port`, as far as it can be told."""
     with suppress(psutil.Error):
         for process in psutil.process_iter(["pid", "name"]):
             with suppress(psutil.Error):

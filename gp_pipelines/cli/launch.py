@@ -15,6 +15,8 @@ from gp_pipelines.cli.project import Project
 from gp_pipelines.cli.run_view import RunView
 from gp_pipelines.errors import TargetUnavailable
 
+GOOD = {"done": "done", "waiting": "proved; it waits for `gp promote` or `gp reject`,"}
+
 
 def launch(
     project: Project, job: str, config: Mapping[str, Any], *, wait: bool, as_json: bool
@@ -38,7 +40,13 @@ def launch(
         give({"run_id": run_id, "outcome": "launched", "url": api.run_url(run_id)}, as_json)
         return
     view = follow(api, run_id)
-    _conclude(api, view, config, time.monotonic() - began, as_json)
+    seconds = time.monotonic() - began
+    result = _result(api, view, config, seconds)
+    release_id = view.tags.get(tags.RELEASE_ID)
+    result["release"] = project.release(config["service"], release_id) if release_id else None
+    _tell(view, seconds)
+    give(result, as_json)
+    raise typer.Exit(DONE if view.outcome in GOOD else FAILED)
 
 
 def _tags(config: Mapping[str, Any]) -> dict[str, str]:
@@ -46,18 +54,19 @@ def _tags(config: Mapping[str, Any]) -> dict[str, str]:
     return found | ({tags.VERSION: config["version"]} if "version" in config else {})
 
 
-def _conclude(
-    api: DagsterApi, view: RunView, config: Mapping[str, Any], seconds: float, as_json: bool
-) -> None:
-    good = view.outcome in ("done", "waiting")
-    if good:
-        words = "done" if view.outcome == "done" else "proved; it waits for `gp promote`"
-        progress.print(f"[bold green]✓[/] {words} in {seconds:.1f} s")
+def _tell(view: RunView, seconds: float) -> None:
+    if view.outcome in GOOD:
+        progress.print(f"[bold green]✓[/] {GOOD[view.outcome]} in {seconds:.1f} s")
     else:
-        progress.print(f"[bold red]✗ {view.outcome}[/] after {seconds:.1f} s", highlight=False)
+        progress.print(f"[bold red]✗ {view.outcome}[/] after {seconds:.1f} s")
         progress.print(view.failure or f"The run ended as {view.status}.", markup=False)
+
+
+def _result(
+    api: DagsterApi, view: RunView, config: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
     now = time.time()
-    result = {
+    return {
         "run_id": view.run_id,
         "release_id": view.tags.get(tags.RELEASE_ID),
         **config,
@@ -71,5 +80,3 @@ def _conclude(
         "url": api.run_url(view.run_id),
         "error": view.failure or None,
     }
-    give(result, as_json)
-    raise typer.Exit(DONE if good else FAILED)

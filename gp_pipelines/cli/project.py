@@ -3,10 +3,11 @@
 import getpass
 import uuid
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gp_pipelines.model import Holder
 from gp_pipelines.platform import Platform
+from gp_pipelines.release import history
 from gp_pipelines.wiring import Platforms
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ class Project:
         """The one service, or all of them. Raises `ConfigInvalid` for an unknown one."""
         names = [service] if service else list(self.platforms.services.names)
         return [self.platforms[name] for name in names]
+
+    def release(self, service: str, release_id: str) -> dict[str, Any] | None:
+        """What the target remembers of a release: number, color, outcome, its switch."""
+        ledger = self.platforms[service].target.ledger
+        return next(
+            (doc for doc in history.newest_first(ledger) if doc["release_id"] == release_id), None
+        )
 
     def holder(self, kind: str) -> Holder:
         """Of a command that works on the target itself, without Dagster."""

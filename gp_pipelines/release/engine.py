@@ -149,6 +149,7 @@ def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.S
         facts = done.facts()
         events.add_facts(ledger, done.event_key, {"digest": artifact.digest, **facts})
         _leave(attempt, "switch", plan, artifact, facts)
+        history.switched(ledger, plan.release_id, facts)
         history.ended(ledger, plan.release_id, "released")
     attempt.settle()
     return done

@@ -1,5 +1,6 @@
 """The releases of a service as the target remembers them, readable when Dagster is down."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,6 +42,11 @@ def built(ledger: Ledger, plan: Plan, artifact: Artifact) -> None:
 def ended(ledger: Ledger, release_id: str, outcome: str, reason: str = "") -> None:
     """`outcome` is released, waiting, failed, refused or rejected."""
     _update(ledger, release_id, outcome=outcome, reason=reason, ended_at=_now())
+
+
+def switched(ledger: Ledger, release_id: str, facts: Mapping[str, Any]) -> None:
+    """How long the switch took, and what it lost."""
+    _update(ledger, release_id, switch=dict(facts))
 
 
 def newest_first(ledger: Ledger) -> list[dict[str, Any]]:

@@ -1,0 +1,146 @@
+"""The demo's story: v1, load, v2 with a migration, its old slot retired, v3 stopped by smoke."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gp_pipelines_tests.demo.project import DemoProject
+from gp_pipelines_tests.demo.report import Release, Report
+from gp_pipelines_tests.load import Load, Results
+
+SERVICE = "ghostpirates-api"
+RATE = 80.0  # requests/s; the demo promises at least 50
+LEAST_RATE = 50.0
+LOAD_SECONDS = 600.0
+
+Say = Callable[[str], None]
+
+
+def tell(project: DemoProject, report: Report, say: Say) -> None:
+    """Fill `report`. Raises RuntimeError where the story cannot go on."""
+    say("starting the stack")
+    _must(project.gp("up"))
+    say("releasing v1: the first release of all")
+    _release(project, report, "v1", None)
+    entrance = _status(project)["entrance"]
+    say(f"load on {entrance}: {RATE:g} requests/s, half on fresh connections, reads and writes")
+    log = project.root / "load.jsonl"
+    with Load(entrance, log, rate=RATE, seconds=LOAD_SECONDS) as load:
+        say("releasing v2, with a migration")
+        _release(project, report, "v2", load)
+        say("letting the retention of v1 run out")
+        _retire(project, report, load)
+        say("releasing v3, which fails its smoke checks")
+        _release(project, report, "v3", load)
+        time.sleep(1)
+        results = load.stop()
+    _conclude(project, report, results)
+
+
+def _release(project: DemoProject, report: Report, version: str, load: Load | None) -> None:
+    before = _status(project)
+    since = load.mark(f"release {version}") if load else 0
+    code, said = project.gp("release", SERVICE, version)
+    seen = load.complete().during(since) if load else Results(())
+    after = _status(project)
+    remembered = said.get("release") or {}
+    outcome = {"done": "released"}.get(said.get("outcome", ""), said.get("outcome", "failed"))
+    switch = remembered.get("switch") or {}
+    released = Release(
+        service=SERVICE,
+        version_before=(before["live"] or {}).get("version"),
+        version_after=(after["live"] or {}).get("version"),
+        version=version,
+        color=remembered.get("color"),
+        steps=said.get("steps", {}),
+        requests=seen.requests,
+        failed=seen.failed,
+        switch_ms=switch.get("all new, verified (ms)"),
+        run_id=said.get("run_id", ""),
+        outcome=outcome,
+    )
+    report.releases.append(released)
+    if version == "v3":
+        _expect_untouched(report, released, code, before, after, seen, said)
+    else:
+        _expect_released(report, released, code, version, seen)
+
+
+def _expect_released(
+    report: Report, released: Release, code: int, version: str, seen: Results
+) -> None:
+    report.expect(
+        f"{version} is released", code == 0 and released.outcome == "released", released.outcome
+    )
+    report.expect(f"{version} is live", released.version_after == version, released.version_after)
+    if seen.requests:
+        report.expect(
+            f"nothing is lost while {version} is released",
+            released.failed == 0,
+            f"{released.failed} of {released.requests} requests {'; '.join(seen.examples(3))}",
+        )
+
+
+def _expect_untouched(
+    report: Report,
+    released: Release,
+    code: int,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    seen: Results,
+    said: dict[str, Any],
+) -> None:
+    stopped_by = [name for name in released.steps if name in ("smoke", "switch")]
+    report.expect("v3 is stopped by its smoke checks", stopped_by == ["smoke"], released.outcome)
+    report.expect("its release says so, and exits with 1", code == 1, f"exit code {code}")
+    report.expect("v2 is still live", after["live"] == before["live"], released.version_after)
+    versions = {str(version) for version in seen.answered_by_version}
+    report.expect(
+        "no user has seen v3, and nothing is lost",
+        versions == {"v2"} and released.failed == 0,
+        f"answered by {', '.join(sorted(versions))}; {released.failed} lost",
+    )
+    report.expect("the failed slot is gone", after["idle"] is None, after["idle"])
+
+
+def _retire(project: DemoProject, report: Report, load: Load) -> None:
+    status = _status(project)
+    report.expect("v1 stays warm for a rollback", status["rollback"] == "warm", status["rollback"])
+    deadline = datetime.fromisoformat(status["deadline"])
+    time.sleep(max(0.0, (deadline - datetime.now(UTC)).total_seconds()) + 0.5)
+    since = load.mark("cleanup of v1")
+    project.gp("cleanup", SERVICE)
+    seen = load.complete().during(since)
+    gone = _status(project)["idle"] is None
+    report.expect("v1 is retired when its time has run out", gone, "retired" if gone else "stands")
+    report.expect("nothing is lost by that", seen.failed == 0, f"{seen.failed} of {seen.requests}")
+
+
+def _conclude(project: DemoProject, report: Report, results: Results) -> None:
+    report.requests, report.failed = results.requests, results.failed
+    report.expect(
+        f"at least {LEAST_RATE:g} requests/s", results.rate >= LEAST_RATE, f"{results.rate:.0f}/s"
+    )
+    report.expect(
+        "no request is lost in all",
+        results.failed == 0,
+        f"{results.failed} of {results.requests} {'; '.join(results.examples())}",
+    )
+    runs = {run["run_id"]: run["outcome"] for run in _status(project)["runs"]}
+    told = {each.run_id: each.outcome for each in report.releases}
+    report.expect("`gp status` remembers the same releases", runs == told, runs)
+
+
+def _status(project: DemoProject) -> dict[str, Any]:
+    services = _must(project.gp("status", SERVICE))["services"]
+    found = services[0]
+    assert isinstance(found, dict)
+    return found
+
+
+def _must(done: tuple[int, dict[str, Any]]) -> dict[str, Any]:
+    code, said = done
+    if code != 0:
+        raise RuntimeError(said.get("error") or f"exit code {code}")
+    return said

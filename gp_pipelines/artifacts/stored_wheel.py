@@ -102,8 +102,8 @@ def digest(wheel: Path, requirements: Path) -> str:
 def _installed_files(environment: Path) -> Iterator[Path]:
     """Those that the wheel's RECORD lists, without what Python compiled of them."""
     (record,) = environment.glob("lib/python*/site-packages/*.dist-info/RECORD")
-    for path, sha256, _ in csv.reader(record.read_text().splitlines()):
-        if sha256:
+    for path, _, _ in csv.reader(record.read_text().splitlines()):
+        if not path.endswith(".pyc"):
             yield (record.parent.parent / path).resolve()
 
 

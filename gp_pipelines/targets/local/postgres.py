@@ -61,7 +61,7 @@ class EmbeddedPostgres:
             if not place.data.exists():
                 make_cluster(place.data, place.bin, place.account, self._superuser_password())
         self._require_same_version(place.data)
-        settings = {**SETTINGS, "unix_socket_directories": str(socket_directory(self._home))}
+        settings = {**SETTINGS, "unix_socket_directories": f'"{socket_directory(self._home)}"'}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return Program(
             name=PROGRAM,

@@ -1,5 +1,6 @@
 """The data directory of a PostgreSQL server: making one, and what a killed server leaves in it."""
 
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,13 +27,15 @@ def make_cluster(
     """A new data directory whose superuser has `password`.
 
     It is made beside `data` and then gets its name: whoever finds `data` finds it whole, and
-    what a killed call left is begun again. Raises `TargetUnavailable`.
+    what a killed call left is removed. (Its initdb may still be at work there, so that name is not
+    used again.) Raises `TargetUnavailable`.
     """
-    beside = data.with_suffix(".new")
-    shutil.rmtree(beside, ignore_errors=True)
+    for left in data.parent.glob(f"{data.name}.*.new"):
+        shutil.rmtree(left, ignore_errors=True)
+    beside = data.with_name(f"{data.name}.{secrets.token_hex(4)}.new")
     beside.mkdir()
     account.own(beside, 0o700)
-    password_file = data.with_suffix(".password")
+    password_file = data.with_name(f"{data.name}.password")
     password_file.touch(0o600)
     account.own(password_file, 0o600)
     password_file.write_text(password)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.errors import ConfigInvalid, TargetUnavailable
 from gp_pipelines.targets.local.files import write_if_changed
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.postgres_account import Account
@@ -45,7 +45,18 @@ class PostgresPlace:
 
     @classmethod
     def prepare(cls, home: Home) -> "PostgresPlace":
-        """Make what is missing. Raises `TargetUnavailable` for data of another user."""
+        """Make what is missing.
+
+        Raises `TargetUnavailable` for data of another user, and `ConfigInvalid` for a home where
+        no socket can be.
+        """
+        if set(',"') & set(str(home.root.resolve())):
+            raise ConfigInvalid(
+                f"PostgreSQL can't have its socket in {home.root}: a path with a comma or a "
+                "quotation mark means something else to its clients.",
+                state="Nothing was changed.",
+                advice="Choose another directory, or set GP_HOME to one.",
+            )
         home.root.mkdir(parents=True, exist_ok=True)
         with FileLock(home.root / "postgres.lock", timeout=LOCK_SECONDS):
             return cls._prepare(home)

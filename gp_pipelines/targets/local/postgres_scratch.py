@@ -79,7 +79,7 @@ def _server(
     settings = [part for setting in SETTINGS for part in ("-c", setting)]
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(
-            [place.bin / "postgres", "-D", directory / "data", "-k", socket, *settings],
+            [place.bin / "postgres", "-D", directory / "data", "-k", f'"{socket}"', *settings],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -60,6 +60,7 @@ class Stack:
             self._postgres.repair()
             if not dagster:
                 self._dagster.remove()
+            progress("starting what does not run yet")
             self._supervisor.start_daemon()
             self._entrance.start()
             self._postgres.start()
@@ -84,7 +85,7 @@ class Stack:
             return
         with self._alone(progress):
             names = self._supervisor.states().keys() - {POSTGRES}
-            progress(f"ending {len(names)} programs" if names else "nothing else runs")
+            progress(f"ending {', '.join(sorted(names)) or 'what runs'}")
             # The replicas first: a request that they still have may need the database.
             self._supervisor.stop(*names)
             self._supervisor.stop_daemon()

@@ -8,6 +8,7 @@ from gp_pipelines.targets.local.envoy import PROGRAM, envoy_program, write_envoy
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.files import write_atomically
 from gp_pipelines.targets.local.home import Home
+from gp_pipelines.targets.local.processes import ProcessId
 from gp_pipelines.targets.local.stack_ports import wanted_listeners
 from gp_pipelines.targets.local.stack_waiting import Watched, wait_for
 from gp_pipelines.targets.local.supervisor import Supervisor
@@ -37,8 +38,7 @@ class StackEntrance:
         """Raises `TargetUnavailable` with Envoy's own reason."""
         if not self._answers(progress):
             progress("Envoy runs and does not answer: it is started again")
-            self._supervisor.stop(PROGRAM)
-            self._supervisor.put(envoy_program(self._home))
+            self._kill()
             if not self._answers(progress):
                 raise TargetUnavailable("Envoy runs and does not answer.", advice=self._advice)
         wait_for("Envoy", self._not_listening, LISTEN_SECONDS, progress, advice=self._advice)
@@ -57,6 +57,13 @@ class StackEntrance:
                 raise
             return False
         return True
+
+    def _kill(self) -> None:
+        """The supervisor starts it again."""
+        state = self._supervisor.state(PROGRAM)
+        process = ProcessId.of(state.pid) if state and state.pid else None
+        if process:
+            process.kill()
 
     def _is_running(self) -> bool:
         state = self._supervisor.state(PROGRAM)

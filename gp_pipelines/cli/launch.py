@@ -59,7 +59,7 @@ def _tell(view: RunView, seconds: float) -> None:
         progress.print(f"[bold green]✓[/] {GOOD[view.outcome]} in {seconds:.1f} s")
     else:
         progress.print(f"[bold red]✗ {view.outcome}[/] after {seconds:.1f} s")
-        progress.print(view.failure or f"The run ended as {view.status}.", markup=False)
+        say(view.failure or f"The run ended as {view.status}.")
 
 
 def _result(

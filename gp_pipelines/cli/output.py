@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from gp_pipelines.errors import ConfigInvalid, GpError
 
@@ -18,8 +19,8 @@ DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
 
 def say(line: str) -> None:
-    """Progress: on stderr, so that stdout is the result's alone."""
-    progress.print(line, markup=False)
+    """Progress: on stderr, so that stdout is the result's alone. A line stays a line in a log."""
+    progress.print(line, markup=False, soft_wrap=True)
 
 
 def give(result: Mapping[str, Any], as_json: bool, text: Any = None) -> None:
@@ -41,13 +42,9 @@ def exit_codes(as_json: bool) -> Iterator[None]:
 
 
 def _tell(error: GpError, as_json: bool) -> None:
-    progress.print(f"[bold red]✗[/] {_plain(error.what)}")
+    progress.print(Text.assemble(("✗", "bold red"), " ", error.what), soft_wrap=True)
     for part in (error.state, error.advice):
         if part:
-            progress.print(f"  {_plain(part)}")
+            say(f"  {part}")
     if as_json:
         give({"error": error.what, "state": error.state, "advice": error.advice}, as_json)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

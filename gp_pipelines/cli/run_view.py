@@ -7,6 +7,7 @@ from typing import Any
 from gp_pipelines.cli.dagster_api import RunEvents
 
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+TOLD = {"INFO", "WARNING", "ERROR"}
 _MARKS = {"running": "▶", "done": "✓", "failed": "✗", "skipped": "-"}
 _STATES = {
     "ExecutionStepStartEvent": "running",
@@ -70,14 +71,13 @@ class RunView:
         at = float(event.get("timestamp") or 0) / 1000
         if kind == "RunFailureEvent" and not self.failure:
             self.failure = (event.get("error") or {}).get("message") or event["message"]
-        if not key:
-            return
-        step = self.steps.setdefault(key, Step(key, began=at))
-        if kind in _STATES:
+        if key and kind in _STATES:
+            step = self.steps.setdefault(key, Step(key, began=at))
             step.state = _STATES[kind]
             self._move(step, at, event)
-        elif kind == "LogMessageEvent" and event["level"] in ("INFO", "WARNING", "ERROR"):
-            step.said = event["message"]
+        elif key in self.steps and kind == "LogMessageEvent" and event["level"] in TOLD:
+            # (Dagster also logs for steps that it does not start; those are of no interest.)
+            self.steps[key].said = event["message"]
             self.lines.append(f"  {key}: {event['message']}")
 
     def _move(self, step: Step, at: float, event: Mapping[str, Any]) -> None:

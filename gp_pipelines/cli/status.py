@@ -106,7 +106,8 @@ def _rollback(status: ServiceStatus) -> str:
 
 
 def _runs(status: ServiceStatus) -> Table:
-    table = Table("last releases", "version", "outcome", "by", "", "", box=None, pad_edge=True)
+    table = Table("last releases", "version", "outcome", "by", "", box=None, pad_edge=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis")
     for run in status.runs:
         began = datetime.fromisoformat(run["began_at"])
         table.add_row(
@@ -115,7 +116,7 @@ def _runs(status: ServiceStatus) -> Table:
             run["outcome"] or "under way",
             run["actor"],
             ago(began, status.now) if status.now else "",
-            Text(_short(run["reason"]), style="dim"),
+            Text(run["reason"].partition("\n")[0], style="dim"),
         )
     return table
 
@@ -154,8 +155,3 @@ def _holder(status: ServiceStatus) -> Mapping[str, Any] | None:
 
 def _time(value: datetime | None) -> str | None:
     return value.isoformat() if value else None
-
-
-def _short(text: str) -> str:
-    line = text.splitlines()[0] if text else ""
-    return line if len(line) <= 60 else f"{line[:59]}…"

@@ -193,7 +193,7 @@ def logs(
             for replicas in found.values():
                 for replica, text in replicas.items():
                     people.rule(replica, align="left")
-                    people.print(text, markup=False)
+                    people.print(text, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -106,8 +106,9 @@ def _rollback(status: ServiceStatus) -> str:
 
 
 def _runs(status: ServiceStatus) -> Table:
-    table = Table("last releases", "version", "outcome", "by", "", box=None, pad_edge=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table = Table(box=None, pad_edge=True)
+    for head in ("last releases", "version", "outcome", "by", "", ""):
+        table.add_column(head, no_wrap=True, overflow="ellipsis")
     for run in status.runs:
         began = datetime.fromisoformat(run["began_at"])
         table.add_row(

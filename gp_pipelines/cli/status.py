@@ -105,10 +105,8 @@ def _rollback(status: ServiceStatus) -> str:
     return f"{status.rollback}, to {previous.slot.describe()}"
 
 
-def _runs(status: ServiceStatus) -> Table:
-    table = Table(box=None, pad_edge=True)
-    for head in ("last releases", "version", "outcome", "by", "", ""):
-        table.add_column(head, no_wrap=True, overflow="ellipsis")
+def _runs(status: ServiceStatus) -> RenderableType:
+    table = Table("last releases", "version", "outcome", "by", "", box=None, pad_edge=True)
     for run in status.runs:
         began = datetime.fromisoformat(run["began_at"])
         table.add_row(
@@ -117,9 +115,12 @@ def _runs(status: ServiceStatus) -> Table:
             run["outcome"] or "under way",
             run["actor"],
             ago(began, status.now) if status.now else "",
-            Text(run["reason"].partition("\n")[0], style="dim"),
         )
-    return table
+    newest = status.runs[0]
+    if not newest["reason"]:
+        return table
+    why = f"  why #{newest['number']} ended so: {newest['reason']}"
+    return Group(table, Text(why, style="dim"))
 
 
 def _slot(standing: StandingSlot | None) -> dict[str, Any] | None:

@@ -119,7 +119,7 @@ def _runs(status: ServiceStatus) -> RenderableType:
     newest = status.runs[0]
     if not newest["reason"]:
         return table
-    why = f"  why #{newest['number']} ended so: {newest['reason']}"
+    why = f"  why #{newest['number']} ended so: {newest['reason'].splitlines()[0]}"
     return Group(table, Text(why, style="dim"))
 
 

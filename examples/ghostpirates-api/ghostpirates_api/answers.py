@@ -1,7 +1,6 @@
 """What every answer has, whatever route or error it comes from."""
 
 import time
-from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,16 +10,11 @@ from ghostpirates_api.metrics import Metrics
 
 
 class Answers:
-    """Around the whole application: the version in a header, and the count of the answer.
+    """Around the whole application: the version in a header, and the count of the answer."""
 
-    An answer given while the process is ending also tells the client not to send another request
-    on its connection.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, ending: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._ending = ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,10 +24,7 @@ class Answers:
 
         async def send_answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-version"] = VERSION
-                if self._ending():
-                    headers["connection"] = "close"
+                MutableHeaders(scope=message)["x-version"] = VERSION
                 self._metrics.answered(message["status"], time.perf_counter() - began)
             await send(message)
 

@@ -1,4 +1,7 @@
-"""The process: uvicorn, which on SIGTERM takes no more connections and ends what is in flight."""
+"""The process: uvicorn, which on SIGTERM takes no more connections and answers what is in flight.
+
+Those answers end their connections (`Connection: close`); idle ones are closed at once.
+"""
 
 import uvicorn
 
@@ -12,17 +15,13 @@ KEEP_ALIVE_SECONDS = 75  # above what proxies keep an idle connection for: they 
 
 def serve(settings: Settings) -> None:
     metrics = Metrics(settings.release_id)
-    answers = Answers(application(settings, metrics), metrics, lambda: server.should_exit)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            answers,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            log_level=settings.log_level,
-            access_log=settings.log_level == "debug",
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            server_header=False,
-        )
+    uvicorn.run(
+        Answers(application(settings, metrics), metrics),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        log_level=settings.log_level,
+        access_log=settings.log_level == "debug",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        server_header=False,
     )
-    server.run()

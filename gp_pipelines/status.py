@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gp_pipelines import history
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
-from gp_pipelines.release import history
 from gp_pipelines.targets.contract import SlotStatus, TrafficStore
 from gp_pipelines.traffic.liveness import RENEW_SECONDS
 

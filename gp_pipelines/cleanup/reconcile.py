@@ -6,10 +6,11 @@ time: where nothing is unfinished nothing happens.
 
 from collections.abc import Sequence
 
+from gp_pipelines import history
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform, Progress
-from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.targets.contract import Ledger, SlotStatus
 from gp_pipelines.traffic.conclude import confirm
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.traffic.retire import remove, retire
@@ -41,6 +42,17 @@ def strays(record: TrafficRecord, standing: Sequence[SlotStatus]) -> list[Slot]:
     return [status.slot for status in standing if status.slot.name not in known]
 
 
+def open_histories(record: TrafficRecord, ledger: Ledger) -> dict[str, str]:
+    """How the releases ended whose run did not say so; of interest once no holder lives."""
+    ends = {}
+    for document in history.open_ended(ledger):
+        release_id = document["release_id"]
+        ended = _ended_as(record, release_id, document["outcome"])
+        if ended != document["outcome"]:
+            ends[release_id] = ended
+    return ends
+
+
 def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     """End what dead runs left; returns what was done. Raises `FenceLost`.
 
@@ -63,7 +75,20 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
             continue  # a re-executed run goes on with the slot that its killed first run left
         remove(hold, platform.target, slot, drain)
         done.append(f"removed {slot.name}, which a dead run had left")
+    ledger = platform.target.ledger
+    for release_id, outcome in open_histories(hold.read().record, ledger).items():
+        if release_id != hold.holder.release_id:
+            history.ended(ledger, release_id, outcome, "its run died before it could say so")
+            done.append(f"release {release_id} has ended: {outcome}")
     return done
+
+
+def _ended_as(record: TrafficRecord, release_id: str, outcome: str | None) -> str:
+    if any(slot and slot.release_id == release_id for slot in (record.live, record.previous)):
+        return "released"
+    if record.waiting is not None and record.waiting.release_id == release_id:
+        return "waiting"
+    return "rejected" if outcome == "waiting" else "failed"
 
 
 def _settle_traffic(hold: Hold, platform: Platform, progress: Progress) -> str:

@@ -5,9 +5,9 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from gp_pipelines import history
 from gp_pipelines.model import Holder
 from gp_pipelines.platform import Platform
-from gp_pipelines.release import history
 from gp_pipelines.wiring import Platforms
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gp_pipelines import history
 from gp_pipelines.errors import FenceLost, GpError, Refused
 from gp_pipelines.model import Holder, MovedBy, Plan, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform, Progress
-from gp_pipelines.release import history
 from gp_pipelines.traffic import transitions
 from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold, take
@@ -121,6 +121,7 @@ class Attempt:
         kept = record.kept_slot(plan.slot_name)
         if kept is not None and kept.state is SlotState.KEPT:  # no leftover any more
             hold.write(lambda record, now: transitions.forgotten(record, plan.slot_name))
+        history.resumed(self.platform.target.ledger, plan.release_id, self.run.run_id)
         self.progress(f"going on with release #{plan.number} of {plan.version}")
 
     def _require_same_target(self, plan: Plan) -> None:

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from gp_pipelines import history
 from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
 from gp_pipelines.errors import GpError, Refused, StepFailed
 from gp_pipelines.model import Artifact, Plan, SlotState
-from gp_pipelines.release import deployment, evidence, history
+from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.planning import require_new
 from gp_pipelines.smoke.checks import CheckResult, run_checks

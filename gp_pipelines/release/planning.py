@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from gp_pipelines import history
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Artifact, Color, Plan, TrafficRecord
-from gp_pipelines.release import history
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.versions import is_older
 from gp_pipelines.services import check_version

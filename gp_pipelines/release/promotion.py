@@ -1,9 +1,10 @@
 """Promoting a release that waits: everything is checked afresh before it may take traffic."""
 
+from gp_pipelines import history
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Artifact, Plan
 from gp_pipelines.platform import Platform
-from gp_pipelines.release import evidence, history
+from gp_pipelines.release import evidence
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.smoke.checks import run_checks
 from gp_pipelines.traffic.fence import require_no_edits

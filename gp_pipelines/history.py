@@ -44,6 +44,16 @@ def ended(ledger: Ledger, release_id: str, outcome: str, reason: str = "") -> No
     _update(ledger, release_id, outcome=outcome, reason=reason, ended_at=_now())
 
 
+def resumed(ledger: Ledger, release_id: str, run_id: str) -> None:
+    """A later run goes on with the release: its end is open again."""
+    _update(ledger, release_id, run_id=run_id, outcome=None, reason="", ended_at=None)
+
+
+def open_ended(ledger: Ledger) -> list[dict[str, Any]]:
+    """Those that are under way, or wait to be promoted."""
+    return [d for d in newest_first(ledger) if d["outcome"] in (None, "waiting")]
+
+
 def switched(ledger: Ledger, release_id: str, facts: Mapping[str, Any]) -> None:
     """How long the switch took, and what it lost."""
     _update(ledger, release_id, switch=dict(facts))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from gp_pipelines import history
@@ -99,6 +99,22 @@ class Attempt:
             self.progress(f"not undone by this run: {lost}")
         except GpError as error:
             self.progress(f"could not be undone now, the reconciler goes on with it: {error}")
+
+    def last_words(self) -> dict[str, str]:
+        """How each replica of this release is, and its last log lines, by its name.
+
+        To be asked before the release is abandoned: its slot may be gone afterwards. Of a release
+        that is live there is nothing to save. What cannot be read is left out.
+        """
+        slots = self.platform.target.slots
+        said = {}
+        with suppress(GpError):
+            for own in self._own_slots(self.platform.target.traffic.read().record):
+                logs = slots.logs(own.name)
+                status = slots.get(own.name)
+                for replica in status.replicas if status else ():
+                    said[replica.name] = f"{replica.detail}\n{logs.get(replica.name, '')}".strip()
+        return said
 
     def close(self) -> None:
         """Let the fence go; first abandon what was not settled (an interrupt between steps)."""

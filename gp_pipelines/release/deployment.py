@@ -15,18 +15,10 @@ CRASHES = 3
 PREVIEW_SECONDS = 10.0
 
 
-class DeployFailed(StepFailed):
-    """`logs` are the last lines of each replica, by its name, read before the slot went away."""
-
-    def __init__(self, what: str, *, state: str, advice: str, logs: dict[str, str]) -> None:
-        super().__init__(what, state=state, advice=advice)
-        self.logs = logs
-
-
 def bring_up(attempt: Attempt, hold: Hold, plan: Plan, artifact: Artifact) -> SlotStatus:
     """Clear the idle color, start the slot, wait until all replicas are ready, put it behind.
 
-    Raises `DeployFailed` with the replicas' logs.
+    Raises `StepFailed`.
     """
     platform = attempt.platform
     slot = plan.slot(artifact)
@@ -100,12 +92,11 @@ def _wait_until_ready(attempt: Attempt, hold: Hold, slot: Slot, timeout: float) 
         hold.sleep(POLL_SECONDS)
 
 
-def _failed(attempt: Attempt, slot: Slot, why: str) -> DeployFailed:
-    return DeployFailed(
+def _failed(attempt: Attempt, slot: Slot, why: str) -> StepFailed:
+    return StepFailed(
         f"{slot.describe()} did not come up. {why}",
         state="Traffic is where it was.",
         advice="The replicas' last log lines are with this step.",
-        logs=dict(attempt.platform.target.slots.logs(slot.name)),
     )
 
 

@@ -11,6 +11,7 @@ from gp_pipelines.failure import outcome_of, step_failure
 from gp_pipelines.model import Plan
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.resource import Attempts
+from gp_pipelines.release.tables import failure_metadata
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def undone_on_failure(context: dg.OpExecutionContext, attempt: Attempt) -> Itera
     except FenceLost as lost:  # whoever has the fence now undoes, and records
         raise step_failure(lost) from lost
     except GpError as error:
+        details = failure_metadata(error, attempt.last_words())
         attempt.abandon(error.what, outcome_of(error))
         lineage.record_events(context, service, ledger)
-        raise step_failure(error) from error
+        raise step_failure(error, details) from error
     lineage.record_events(context, service, ledger)

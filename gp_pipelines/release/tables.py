@@ -1,15 +1,16 @@
 """What the steps of a release found, as Dagster shows it to people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from gp_pipelines.databases.contract import Backup
+from gp_pipelines.errors import GpError
 from gp_pipelines.model import Artifact, Plan, Slot
 from gp_pipelines.release.engine import Migrated
-from gp_pipelines.smoke.checks import CheckResult
+from gp_pipelines.smoke.checks import CheckResult, SmokeFailed
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.switch import Switched
 
@@ -105,6 +106,17 @@ def checks_table(results: Sequence[CheckResult]) -> dg.MetadataValue[Any]:
 
 def switch_metadata(done: Switched) -> Metadata:
     return {"traffic": f"{_slot(done.before)} → {_slot(done.after)}", **done.facts()}
+
+
+def failure_metadata(error: GpError, last_words: Mapping[str, str]) -> Metadata:
+    """What a person would look at next: the checks, and each replica's state and last lines."""
+    metadata: Metadata = {
+        f"replica {name}": dg.MetadataValue.md(f"```\n{words}\n```")
+        for name, words in last_words.items()
+    }
+    if isinstance(error, SmokeFailed):
+        metadata["checks"] = checks_table(error.results)
+    return metadata
 
 
 def deadline_metadata(deadline: datetime | None) -> Metadata:

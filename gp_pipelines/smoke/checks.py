@@ -70,6 +70,8 @@ class SmokeFailed(StepFailed):
         lines = "; ".join(f"{result.check}: {result.detail}" for result in failed)
         super().__init__(
             f"{version} failed {len(failed)} of {len(results)} smoke checks: {lines}.",
+            state="Traffic is where it was.",
+            advice="Correct the version, or its checks in services.yaml; then release it again.",
         )
         self.results = results
 

@@ -43,20 +43,25 @@ class WheelBuild:
     def run(self, link: Path) -> StoredWheel:
         """Build it, and make `link` lead to it. Raises `StepFailed`, having left nothing."""
         builds = self._directory / "builds"
-        _remove_unfinished(builds)
         directory = builds / f"{self._version}.{secrets.token_hex(4)}"
-        directory.mkdir(parents=True)
         try:
-            (directory / REQUIREMENTS).write_bytes(self._requirements())
-            dependencies = self._dependencies(directory / REQUIREMENTS)
-            wheel = self._wheel(directory, dependencies)
-            self._install(directory / "env", wheel, dependencies)
-            stored = StoredWheel.of(directory, wheel, dependencies)
-            _write_whole(directory / MANIFEST, stored.manifest())
-            _link(link, directory)
-        except BaseException:
-            shutil.rmtree(directory)
-            raise
+            _remove_unfinished(builds)
+            directory.mkdir(parents=True)
+            return self._build(directory, link)
+        except OSError as error:
+            raise self._not_stored(error) from None
+        finally:
+            if link.resolve() != directory.resolve():  # also if it was interrupted
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _build(self, directory: Path, link: Path) -> StoredWheel:
+        (directory / REQUIREMENTS).write_bytes(self._requirements())
+        dependencies = self._dependencies(directory / REQUIREMENTS)
+        wheel = self._wheel(directory, dependencies)
+        self._install(directory / "env", wheel, dependencies)
+        stored = StoredWheel.of(directory, wheel, dependencies)
+        _write_whole(directory / MANIFEST, stored.manifest())
+        _link(link, directory)
         return stored
 
     def _requirements(self) -> bytes:
@@ -144,6 +149,13 @@ class WheelBuild:
             advice=f"Correct what it says in {self._service.artifact.source} and release again. "
             f"{self._service.artifact.requirements} must lock all dependencies with their hashes, "
             "and the build backend too.",
+        )
+
+    def _not_stored(self, error: OSError) -> StepFailed:
+        return StepFailed(
+            f"{self._service.name} {self._version} cannot be stored: {error}.",
+            state=NOTHING_STORED,
+            advice=f"See to it that {self._directory} can be written to and has room.",
         )
 
 

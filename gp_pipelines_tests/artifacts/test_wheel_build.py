@@ -109,6 +109,15 @@ def test_a_service_without_locked_dependencies_is_not_built(
     assert nothing_is_left(artifacts, store)
 
 
+def test_a_place_that_cannot_be_written_to_is_named(artifacts: WheelArtifacts, store: Path) -> None:
+    store.mkdir()
+    (store / "builds").write_text("in the way")
+    with pytest.raises(StepFailed, match="pirates v1 cannot be stored") as failed:
+        artifacts.provide("v1", ignore, 60)
+    assert str(store / "builds") in failed.value.what
+    assert "has room" in failed.value.advice
+
+
 def test_a_hanging_build_ends_with_its_time_and_with_all_its_processes(
     source: SourceTree,
     artifacts: WheelArtifacts,

@@ -1,7 +1,7 @@
 """What is true of a service now, read from its target alone: it works when Dagster is down."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,7 @@ class ServiceStatus:
     rollback: str = "none"  # warm, cold, none
     now: datetime | None = None  # the target's time
     runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
+    problems: tuple[str, ...] = ()  # what does not work now, each as an error says it
     error: str = ""
 
     def standing(self, state: str) -> StandingSlot | None:
@@ -108,8 +109,24 @@ def _read(platform: Platform) -> ServiceStatus:
         preview=target.entrance.preview_url(idle) if idle and behind else None,
         rollback=_rollback(record, standing),
         now=reading.now,
+        problems=tuple(_problems(platform, record)),
         runs=tuple(history.newest_first(target.ledger)[:RUNS]),
     )
+
+
+def _problems(platform: Platform, record: TrafficRecord) -> Iterator[str]:
+    target, database = platform.target, platform.database
+    try:
+        target.require_up()
+        if record.revision and not target.traffic.in_force(record):
+            yield "The entrance does not send traffic as the record says (yet)."
+    except GpError as error:
+        yield str(error)
+    try:
+        if database is not None:
+            database.require_up()
+    except GpError as error:
+        yield str(error)
 
 
 def _standing(status: SlotStatus, record: TrafficRecord) -> StandingSlot:

@@ -23,6 +23,7 @@ def as_object(status: ServiceStatus) -> dict[str, Any]:
         "state": status.state,
         "flags": list(status.flags),
         "drift": list(status.drift),
+        "problems": list(status.problems),
         "live": _slot(status.live),
         "idle": _slot(status.idle),
         "previous": _slot(previous),
@@ -58,7 +59,7 @@ def _service(status: ServiceStatus) -> RenderableType:
     if status.error:
         return Group(head, Text(f"  {status.error}", style="red"), Text())
     lines: list[RenderableType] = [head]
-    lines += [Text(f"  {edit}", style="red") for edit in status.drift]
+    lines += [Text(f"  {edit}", style="red") for edit in (*status.drift, *status.problems)]
     if status.holder is not None:
         life = "" if status.holder_lives else "; no sign of life, its work is ended within 60 s"
         lines.append(Text(f"  at work: {status.holder.describe()}{life}"))

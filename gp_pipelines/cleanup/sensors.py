@@ -5,7 +5,6 @@ Neither changes anything: a tick that is interrupted is evaluated again.
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 
 import dagster as dg
@@ -30,24 +29,25 @@ def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.Schedule
     )
     def cleanup_when_due(
         context: dg.ScheduleEvaluationContext,
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        notes = []
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        requests, notes = [], []
         for name in platforms.services.names:
             try:
                 reading = platforms[name].target.traffic.read()
             except GpError as error:
                 notes.append(f"{name} cannot be read: {error.what}")
                 continue
-            slots = due(reading.record, reading.now)
-            if not slots:
+            if not due(reading.record, reading.now):
                 notes.append(f"{name}: nothing is due")
                 continue
-            yield dg.RunRequest(
-                run_key=f"{name}:{reading.record.revision}:{context.scheduled_execution_time}",
-                run_config={"service": name},
-                tags={tags.SERVICE: name, tags.TRIGGER: "schedule"},
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"{name}:{reading.record.revision}:{context.scheduled_execution_time}",
+                    run_config={"service": name},
+                    tags={tags.SERVICE: name, tags.TRIGGER: "schedule"},
+                )
             )
-        yield dg.SkipReason("; ".join(notes) or "launched")
+        return requests or dg.SkipReason("; ".join(notes))
 
     return cleanup_when_due
 

@@ -68,12 +68,15 @@ class Attempt:
         return self._hold
 
     @contextmanager
-    def step(self, plan: Plan, timeout: float) -> Iterator[Hold]:
-        """The fence for one step: taken again if this run is a re-execution that begins here."""
+    def step(self, plan: Plan, timeout: float, *, after_switch: bool = False) -> Iterator[Hold]:
+        """The fence for one step: taken again if this run is a re-execution that begins here.
+
+        Raises `Refused` unless the release is live just if the step comes `after_switch`.
+        """
         if self._hold is None:
             self._resume(plan)
         with self.hold.step(timeout):
-            self.hold.read()
+            _require_place(plan, self.hold.read().record, after_switch)
             yield self.hold
 
     def settle(self) -> None:
@@ -199,3 +202,20 @@ class Attempt:
         else:
             remove(hold, self.platform.target, slot, service.timeouts.drain)
         self.progress(f"{slot.name} was removed")
+
+
+def _require_place(plan: Plan, record: TrafficRecord, after_switch: bool) -> None:
+    live = record.live
+    is_live = live is not None and live.release_id == plan.release_id
+    if is_live and not after_switch:
+        raise Refused(
+            f"Release #{plan.number} of {plan.service} is live already.",
+            state="Traffic is where it was.",
+            advice="Nothing is left to be done but the cleanup, which runs by itself.",
+        )
+    if after_switch and not is_live:
+        raise Refused(
+            f"Release #{plan.number} of {plan.service} is not live.",
+            state=f"Traffic is where it was: on {live.describe() if live else 'nothing'}.",
+            advice=f"See `gp status {plan.service}`.",
+        )

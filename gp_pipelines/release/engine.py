@@ -12,7 +12,7 @@ from typing import Any
 
 from gp_pipelines import history
 from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
-from gp_pipelines.errors import GpError, Refused, StepFailed
+from gp_pipelines.errors import GpError, StepFailed
 from gp_pipelines.model import Artifact, Plan, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
@@ -136,12 +136,6 @@ def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.S
     ledger = platform.target.ledger
     timeout = service.timeouts.switch * 2 + service.timeouts.deploy
     with attempt.step(plan, timeout) as hold:
-        if (live := hold.read().record.live) and live.release_id == plan.release_id:
-            raise Refused(
-                f"Release #{plan.number} is live already.",
-                state="Traffic is where it was.",
-                advice="Nothing is left to be done but the cleanup, which runs by itself.",
-            )
         evidence.require(ledger, plan, artifact, evidence.BEFORE_SWITCH)
         deployment.ensure_up(attempt, hold, plan, artifact)
         done = traffic_switch.switch(
@@ -159,16 +153,11 @@ def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.S
 def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
     """The deadline of the old slot, which the switch stored: checked, and shown.
 
-    None when there is no old slot (a first release).
+    None when there is no old slot (a first release), or when it was retired already.
     """
-    with attempt.step(plan, attempt.platform.service.timeouts.switch) as hold:
+    timeout = attempt.platform.service.timeouts.switch
+    with attempt.step(plan, timeout, after_switch=True) as hold:
         record = hold.read().record
-        if record.live is None or record.live.release_id != plan.release_id:
-            raise Refused(
-                f"Release #{plan.number} of {plan.service} is not live.",
-                state=f"{record.live.describe() if record.live else 'Nothing'} is live.",
-                advice=f"See `gp status {plan.service}`.",
-            )
         attempt.settle()
         if record.previous is None:
             attempt.progress("there is no old slot: nothing to clean up")

@@ -1,0 +1,231 @@
+"""Everything that may happen to a service at once, drawn at random; the rules watch all the while.
+
+Programs (releases, promotions, cleanups, reconcilers, those of a second Dagster too: nothing tells
+them apart) run a few calls at a time, interleaved, and are killed, frozen, woken and interrupted at
+any call.
+"""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gp_pipelines.cleanup.reconcile import strays
+from gp_pipelines.errors import GpError
+from gp_pipelines.release.planning import ReleaseRequest
+from gp_pipelines_tests.faults import programs
+from gp_pipelines_tests.faults.fake_target import World
+from gp_pipelines_tests.faults.program import Clock, Program, State
+from gp_pipelines_tests.faults.programs import Release
+from gp_pipelines_tests.faults.rules import Rules
+
+AT_ONCE = 3  # programs
+CALLS = st.sampled_from([1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 5000])
+SOME = st.integers(0, 1000)  # which of those that there are
+FATES = st.sampled_from(["good", "good", "good", "broken", "fails_smoke", "never_ready"])
+RARELY = st.sampled_from([False, False, False, True])
+EVERYTHING_IS_DUE = 200.0  # seconds
+
+
+class TrafficMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World("api")
+        self.clock = Clock(self.world)
+        self.programs: list[Program] = []
+        self.releases: list[Release] = []
+
+    @initialize(keep_failed_seconds=st.sampled_from([0, 20]))
+    def begin(self, keep_failed_seconds: float) -> None:
+        self.service = programs.a_service(keep_failed_seconds)
+        self.rules = Rules(self.world, self.service)
+
+    # What people and schedules start
+
+    @precondition(lambda self: self.room())
+    @rule(version=st.sampled_from("123"), manual=RARELY, fate=FATES, calls=CALLS)
+    def release(self, version: str, manual: bool, fate: str, calls: int) -> None:
+        release_id = f"{len(self.releases) + 1:08d}-release"
+        if fate != "good":
+            getattr(self.world, fate).add(release_id)
+        request = ReleaseRequest(version, redeploy=True, allow_downgrade=True, manual=manual)
+        release = Release(release_id, request)
+        self.releases.append(release)
+        self.run_of(release, "plan", calls)
+
+    @precondition(lambda self: self.room() and self.resumable())
+    @rule(which=SOME, back=st.sampled_from([0, 0, 0, 1, 2, 7]), healed=st.booleans(), calls=CALLS)
+    def execute_again(self, which: int, back: int, healed: bool, calls: int) -> None:
+        """From the step where it ended, or an earlier one."""
+        candidates = self.resumable()
+        release = candidates[which % len(candidates)]
+        if healed:
+            for fate in (self.world.broken, self.world.fails_smoke, self.world.never_ready):
+                fate.discard(release.release_id)
+        step = max(programs.STEPS.index(release.next_step) - back, 0)
+        self.run_of(release, programs.STEPS[step] if release.plan else "plan", calls)
+
+    @precondition(lambda self: self.room())
+    @rule(
+        what=st.sampled_from(
+            [
+                programs.run_promotion,
+                programs.run_promotion,
+                programs.run_rejection,
+                programs.run_cleanup,
+                programs.run_reconciler,
+                programs.run_reconciler,
+            ]
+        ),
+        calls=CALLS,
+    )
+    def start(self, what, calls: int) -> None:  # type: ignore[no-untyped-def]
+        self.launch(lambda program: what(program, self.service), calls)
+
+    @precondition(lambda self: self.room())
+    @rule(calls=CALLS)
+    def seize_the_fence(self, calls: int) -> None:
+        self.launch(programs.seize_fence, calls)
+
+    # What happens to programs
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME, calls=CALLS)
+    def go_on(self, which: int, calls: int) -> None:
+        self.one(State.WORKING, which).go(calls)
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME)
+    def kill(self, which: int) -> None:
+        self.one(State.WORKING, which).kill()
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME)
+    def freeze(self, which: int) -> None:
+        self.one(State.WORKING, which).freeze()
+
+    @precondition(lambda self: self.those(State.FROZEN))
+    @rule(which=SOME, calls=CALLS)
+    def wake(self, which: int, calls: int) -> None:
+        program = self.one(State.FROZEN, which)
+        program.wake()
+        program.go(calls)
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME, calls=CALLS)
+    def interrupt(self, which: int, calls: int) -> None:
+        program = self.one(State.WORKING, which)
+        program.interrupt()
+        program.go(calls)
+
+    # What happens to the target
+
+    @rule(seconds=st.sampled_from([1, 3, 16, 70]))
+    def time_goes_by(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME, calls=CALLS)
+    def target_is_away(self, which: int, calls: int) -> None:
+        self.world.unavailable = True
+        self.one(State.WORKING, which).go(calls)
+        self.world.unavailable = False
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME, calls=CALLS)
+    def answer_is_lost(self, which: int, calls: int) -> None:
+        self.world.answers_lost = 1
+        self.one(State.WORKING, which).go(calls)
+        self.world.answers_lost = 0
+
+    # What must hold
+
+    @invariant()
+    def rules_hold(self) -> None:
+        if hasattr(self, "rules"):
+            assert not self.rules.broken, self.rules.broken
+        for program in self.programs:
+            expected = program.error is None or isinstance(
+                program.error, GpError | KeyboardInterrupt
+            )
+            assert expected, (program.run_id, repr(program.error))
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "rules"):
+                self.everything_settles()
+        finally:
+            for program in self.programs:
+                program.clean_up()
+
+    def everything_settles(self) -> None:
+        """Once nothing goes wrong any more, a reconciler and a cleanup leave nothing undone."""
+        for program in self.those(State.WORKING):
+            program.kill()
+        self.settle()
+        for program in self.those(State.FROZEN):  # they go on as if nothing had happened
+            program.wake()
+            program.finish()
+        self.settle()
+        self.release_goes_through()
+        self.rules_hold()
+
+    def settle(self) -> None:
+        for what in (programs.run_reconciler, programs.run_cleanup):
+            self.finish(lambda program, what=what: what(program, self.service))
+            self.clock.advance(EVERYTHING_IS_DUE)
+        self.finish(lambda program: programs.run_cleanup(program, self.service))
+        record, standing = self.world.record, list(self.world.slots.values())
+        self.rules_hold()
+        assert record.confirmed
+        assert record.holder is None
+        assert not strays(record, standing)
+        known = {kept.slot for kept in record.kept} | {record.live}
+        assert {status.slot for status in standing} == known - {None}
+        assert {kept.state for kept in record.kept} <= {"waiting"}
+
+    def release_goes_through(self) -> None:
+        if self.world.record.waiting is not None:
+            self.finish(lambda program: programs.run_rejection(program, self.service))
+        release = Release("next-release", ReleaseRequest("4"))
+        self.finish(lambda p: programs.run_release(p, self.service, release, "plan"))
+        record = self.world.record
+        assert record.confirmed
+        assert record.live is not None
+        assert record.live.release_id == release.release_id
+
+    # How it is done
+
+    def room(self) -> bool:
+        return len(self.those(State.WORKING)) < AT_ONCE
+
+    def those(self, state: State) -> list[Program]:
+        return [program for program in self.programs if program.state is state]
+
+    def one(self, state: State, which: int) -> Program:
+        those = self.those(state)
+        return those[which % len(those)]
+
+    def resumable(self) -> list[Release]:
+        """Dagster goes on with a run that has ended; a frozen one might still act for it."""
+        return [
+            release
+            for release in self.releases
+            if release.run
+            and release.run.state in (State.DEAD, State.ENDED)
+            and len(release.passed) < len(programs.STEPS)
+        ]
+
+    def run_of(self, release: Release, from_step: str, calls: int) -> None:
+        release.run = self.launch(
+            lambda program: programs.run_release(program, self.service, release, from_step), calls
+        )
+
+    def launch(self, work, calls: int) -> Program:  # type: ignore[no-untyped-def]
+        program = Program(self.world, self.clock, f"run-{len(self.programs) + 1}", work)
+        self.programs.append(program)
+        program.go(calls)
+        return program
+
+    def finish(self, work) -> None:  # type: ignore[no-untyped-def]
+        program = self.launch(work, 0)
+        program.finish()
+        assert program.error is None, (program.run_id, repr(program.error), program.said)

@@ -1,0 +1,191 @@
+"""What the jobs do, step by step as their ops do it, on a fake target and without Dagster."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from gp_pipelines.cleanup.engine import cleanup
+from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.errors import FenceLost, GpError
+from gp_pipelines.model import Artifact, Holder, Plan
+from gp_pipelines.platform import Platform
+from gp_pipelines.release import engine, promotion
+from gp_pipelines.release.attempt import Attempt, RunIdentity
+from gp_pipelines.release.planning import ReleaseRequest, plan
+from gp_pipelines.services import Service
+from gp_pipelines.traffic import transitions
+from gp_pipelines.traffic.fence import Hold, take
+from gp_pipelines_tests.faults.program import Program
+
+STEPS = ("plan", "build", "backup", "migrate", "deploy", "smoke", "switch", "schedule_cleanup")
+
+
+def a_service(keep_failed_seconds: float = 0, replicas: int = 2) -> Service:
+    return Service.model_validate(
+        {
+            "name": "api",
+            "artifact": {"kind": "wheel", "source": "."},
+            "command": ["api"],
+            "identity": {"path": "/health"},
+            "smoke": {"checks": [{"path": "/health"}]},
+            "replicas": replicas,
+            "retention_seconds": 60,
+            "confirm_seconds": 5,
+            "keep_failed_seconds": keep_failed_seconds,
+            "timeouts": {"deploy": 3, "smoke": 3, "switch": 2, "drain": 3},
+        }
+    )
+
+
+class StoredArtifacts:
+    """Every version is built already."""
+
+    def stored(self, version: str) -> Artifact | None:
+        return an_artifact(version)
+
+    def provide(self, version: str, progress: Callable[[str], None], timeout: float) -> Artifact:
+        return an_artifact(version)
+
+
+def an_artifact(version: str) -> Artifact:
+    return Artifact("api", version, f"sha256:{version}", "/somewhere", 1, built=False)
+
+
+def platform_of(program: Program, service: Service) -> Platform:
+    return Platform(
+        service=service,
+        target=program.target,
+        artifacts=StoredArtifacts(),  # type: ignore[arg-type]
+        database=None,
+        read_secret=lambda name: name,
+    )
+
+
+@dataclass
+class Release:
+    """A release over all of its runs. What its steps gave is what Dagster keeps for the next."""
+
+    release_id: str
+    request: ReleaseRequest
+    plan: Plan | None = None
+    passed: list[str] = field(default_factory=list)
+    run: Program | None = None  # the present or last one
+
+    @property
+    def next_step(self) -> str:
+        return STEPS[len(self.passed)]
+
+
+def run_release(program: Program, service: Service, release: Release, from_step: str) -> None:
+    """From the beginning, or as a re-execution from a step: with the plan of the first run."""
+    attempt = _attempt(program, service, release.release_id, "release")
+    release.passed = list(STEPS[: STEPS.index(from_step)])
+    with _ended(attempt):
+        for step in STEPS[STEPS.index(from_step) :]:
+            _do(attempt, release, step)
+            release.passed.append(step)
+            if step == "smoke" and release.plan and release.plan.manual:
+                engine.reserve(attempt, release.plan, an_artifact(release.request.version))
+                return
+
+
+def _do(attempt: Attempt, release: Release, step: str) -> None:
+    if step == "plan":
+        release.plan = plan(attempt, release.request)
+        return
+    assert release.plan is not None
+    artifact = an_artifact(release.request.version)
+    match step:
+        case "build":
+            engine.build(attempt, release.plan)
+        case "backup":
+            engine.backup(attempt, release.plan, artifact)
+        case "migrate":
+            engine.migrate(attempt, release.plan, artifact)
+        case "deploy":
+            engine.deploy_inactive(attempt, release.plan, artifact)
+        case "smoke":
+            engine.smoke(attempt, release.plan, artifact)
+        case "switch":
+            engine.switch(attempt, release.plan, artifact)
+        case "schedule_cleanup":
+            engine.schedule_cleanup(attempt, release.plan)
+
+
+def run_promotion(program: Program, service: Service) -> None:
+    release_id = promotion.waiting_release(platform_of(program, service))
+    attempt = _attempt(program, service, release_id, "promote")
+    with _ended(attempt):
+        decided, artifact = promotion.plan_promotion(attempt)
+        engine.switch(attempt, decided, artifact)
+        engine.schedule_cleanup(attempt, decided)
+
+
+def run_rejection(program: Program, service: Service) -> None:
+    release_id = promotion.waiting_release(platform_of(program, service))
+    attempt = _attempt(program, service, release_id, "reject")
+    with _ended(attempt):
+        promotion.reject(attempt, "not wanted")
+
+
+def run_cleanup(program: Program, service: Service) -> None:
+    cleanup(
+        platform_of(program, service),
+        _holder(program, "cleanup"),
+        program.progress,
+        clock=program.monotonic,
+        sleep=program.sleep,
+    )
+
+
+def run_reconciler(program: Program, service: Service) -> None:
+    platform = platform_of(program, service)
+    store, holder = platform.target.traffic, _holder(program, "reconcile")
+    hold = take(store, holder, program.progress, clock=program.monotonic, sleep=program.sleep)
+    try:
+        with hold.step(60):
+            for line in reconcile(hold, platform, program.progress):
+                program.progress(line)
+    finally:
+        hold.leave()
+
+
+def seize_fence(program: Program) -> None:
+    """Take the fence without looking at its holder, as a rollback does, and leave it again."""
+    store = program.target.traffic
+    before = store.read()
+    holder = _holder(program, "rollback")
+    taken = transitions.taken(before.record, holder)
+    written = store.write(replace(taken, revision=taken.revision + 1), before)
+    store.write_copy(written.record)
+    hold = Hold(store, holder, written, clock=program.monotonic, sleep=program.sleep)
+    hold.leave()
+
+
+def _attempt(program: Program, service: Service, release_id: str, kind: str) -> Attempt:
+    return Attempt(
+        platform_of(program, service),
+        RunIdentity(program.run_id, release_id, kind, "a person"),
+        reconcile,
+        program.progress,
+        clock=program.monotonic,
+        sleep=program.sleep,
+    )
+
+
+@contextmanager
+def _ended(attempt: Attempt) -> Iterator[None]:
+    """As the ops end: an expected error is undone, and the fence is let go in any case."""
+    try:
+        yield
+    except FenceLost:
+        raise
+    except GpError as error:
+        attempt.abandon(error.what)
+        raise
+    finally:
+        attempt.close()
+
+
+def _holder(program: Program, kind: str) -> Holder:
+    return Holder(program.run_id, program.run_id, kind, "a person")

@@ -1,0 +1,166 @@
+"""What must hold after every single change of the target, whoever made it, whatever was killed.
+
+Written from the design, without the engine: each rule looks at what is really there. A broken rule
+is kept (and not raised), because the program that broke it may catch anything.
+"""
+
+from datetime import datetime, timedelta
+
+from gp_pipelines.model import KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.services import Service
+from gp_pipelines_tests.faults.fake_target import World
+
+NEEDED_BEFORE_SWITCH = ("build", "backup", "migrate", "deploy_inactive", "smoke")
+
+
+class Rules:
+    """Watches a world. `broken` says what was broken, and by whom."""
+
+    def __init__(self, world: World, service: Service) -> None:
+        self.broken: list[str] = []
+        self._world = world
+        self._service = service
+        self._was_confirmed_live = False
+        world.watchers.append(self._look)
+
+    def _look(self, what: str, before: TrafficRecord) -> None:
+        found = list(self._always())
+        if what == "record":
+            found += self._written(before, self._world.record)
+        elif what.startswith("remove "):
+            found += self._removed(what.removeprefix("remove "))
+        self.broken += [f"{problem} (by {self._world.acting}: {what})" for problem in found]
+
+    def _always(self) -> list[str]:
+        world, record = self._world, self._world.record
+        found = []
+        if record.live is not None:
+            behind = world.colors[record.live.color].slot_name
+            if behind != record.live.name:
+                found.append(f"{record.live.name} is live, and {behind} is behind its color")
+            if not world.ready(record.live.name):
+                found.append(f"{record.live.name} is live, and has no replicas")
+            if any(kept.slot.name == record.live.name for kept in record.kept):
+                found.append(f"{record.live.name} is live, and kept as if it were not")
+        self._was_confirmed_live |= record.live is not None and record.confirmed
+        if self._was_confirmed_live and record.live is None:
+            found.append("nothing is live after a confirmed release")
+        if not record.confirmed and record.previous is not None and not self._back_is_open():
+            found.append("the way back was closed while the switch was unconfirmed")
+        return found
+
+    def _back_is_open(self) -> bool:
+        record = self._world.record
+        kept = record.kept_slot(record.previous.name) if record.previous else None
+        standing = record.previous is not None and record.previous.name in self._world.slots
+        return standing and kept is not None and kept.state is SlotState.WARM
+
+    def _written(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        found = []
+        taken = after.fence == before.fence + 1
+        if after.revision != before.revision + 1:
+            found.append(f"the revision went from {before.revision} to {after.revision}")
+        if not taken and after.fence != before.fence:
+            found.append(f"the fence went from {before.fence} to {after.fence}")
+        holder = after.holder if taken else before.holder
+        if holder is None or holder.run_id != self._world.acting:
+            found.append("a write by a program that does not hold the fence")
+        if not taken and self._world.copy_age() < before.fence:
+            found.append(f"a change under fence {before.fence}, which the copy does not know")
+        if after.live != before.live:
+            found += self._moved(before, after)
+        if after.confirmed and not before.confirmed:
+            found += self._confirmed(after)
+        return found + self._kept(before, after)
+
+    def _moved(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        found = []
+        if after.confirmed:
+            found.append("traffic was moved and confirmed in one write")
+        if after.moved_by is MovedBy.RELEASE:
+            found += self._released(before, after)
+        elif before.confirmed or before.moved_by is not MovedBy.RELEASE:
+            found.append("a switch back of what was no unconfirmed release")
+        elif after.live != before.previous or after.previous is not None:
+            found.append("a switch back to something else than what was live before")
+        return found
+
+    def _released(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        found = []
+        assert after.live is not None
+        if not before.confirmed:
+            found.append("a switch on top of an unconfirmed one")
+        if after.previous != before.live:
+            found.append("a switch that does not know what was live before")
+        if self._world.ready(after.live.name) < after.live.replicas:
+            found.append("a switch to a slot that is not ready")
+        found += [
+            f"a switch without evidence of {step}"
+            for step in NEEDED_BEFORE_SWITCH
+            if not self._proved(step, after.live)
+        ]
+        kept = before.kept_slot(after.live.name)
+        if kept is not None and kept.state in (SlotState.RETIRING, SlotState.KEPT):
+            found.append(f"a switch to a slot that is {kept.state}")
+        old = after.kept_slot(before.live.name) if before.live else None
+        if before.live is not None and (old is None or old.deadline != self._retention_ends(after)):
+            found.append("a switch that leaves the old slot without its deadline")
+        return found
+
+    def _proved(self, step: str, slot: Slot) -> bool:
+        evidence = self._world.documents.get(("evidence", slot.release_id), {}).get(step)
+        return evidence is not None and (evidence["digest"], evidence["config_hash"]) == (
+            slot.digest,
+            slot.config_hash,
+        )
+
+    def _retention_ends(self, after: TrafficRecord) -> datetime | None:
+        retention = timedelta(seconds=self._service.retention_seconds)
+        return after.switched_at + retention if after.switched_at else None
+
+    def _confirmed(self, after: TrafficRecord) -> list[str]:
+        found = []
+        answer = self._world.answer(after.live.color if after.live else None)
+        served_by = answer.release_id if answer.ok else None
+        if served_by != (after.live.release_id if after.live else None):
+            found.append("a confirmation of what does not serve")
+        copy = self._world.copy
+        if copy is None or (copy.live, copy.previous) != (after.live, after.previous):
+            found.append("a confirmation of a move that the copy does not know")
+        return found
+
+    def _kept(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        found = []
+        for kept in before.kept:
+            now = after.kept_slot(kept.slot.name)
+            if now == kept or after.live == kept.slot:
+                continue
+            if not after.confirmed and after.live == before.live:
+                found.append(f"{kept.slot.name} was {kept.state}, and changed while unconfirmed")
+            if now is not None and now.state is kept.state and now.deadline != kept.deadline:
+                found.append(f"the deadline of {kept.slot.name} was moved")
+            if kept.state is SlotState.RETIRING:
+                if now is not None or kept.slot.name in self._world.slots:
+                    found.append(f"the retirement of {kept.slot.name} was called off")
+            elif now is None and kept.state is not SlotState.KEPT:
+                found.append(f"{kept.slot.name} was {kept.state}, and is forgotten at once")
+            elif not self._may_change(kept, after):
+                found.append(f"{kept.slot.name} was {kept.state}, and was retired unasked")
+        return found
+
+    def _may_change(self, kept: KeptSlot, after: TrafficRecord) -> bool:
+        holder = after.holder
+        kind = holder.kind if holder else ""
+        if kept.state is SlotState.WAITING:
+            return kind == "reject"
+        due = kept.deadline is not None and kept.deadline <= self._world.now
+        color_is_needed = kind in ("release", "promote")
+        return due or color_is_needed
+
+    def _removed(self, name: str) -> list[str]:
+        record = self._world.record
+        kept = record.kept_slot(name)
+        found = []
+        if kept is not None and kept.state is not SlotState.RETIRING:
+            found.append(f"{name} was removed while it was {kept.state}")
+        return found

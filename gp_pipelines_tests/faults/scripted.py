@@ -1,0 +1,32 @@
+"""The engine on a fake target: no threads of its own, no waiting, no HTTP."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
+from gp_pipelines.errors import StepFailed
+from gp_pipelines.model import Color
+from gp_pipelines.services import Smoke
+from gp_pipelines.smoke.checks import CheckResult
+from gp_pipelines_tests.faults.program import ScriptedHeart, this_program
+
+
+@contextmanager
+def scripted() -> Iterator[None]:
+    """Hearts beat with the programs' clock, and smoke checks ask the world that they are in."""
+    with ExitStack() as patches:
+        patches.enter_context(patch("gp_pipelines.traffic.fence.Heart", ScriptedHeart))
+        for module in ("engine", "promotion"):
+            patches.enter_context(patch(f"gp_pipelines.release.{module}.run_checks", _checks))
+        yield
+
+
+def _checks(
+    base_url: str, smoke: Smoke, version: str, timeout: float, progress: Callable[[str], None]
+) -> tuple[CheckResult, ...]:
+    world = this_program().world
+    color = Color(base_url.rsplit("/", 1)[-1])
+    answer = world.answer(color, preview=True)
+    if not answer.ok or answer.version != version or answer.release_id in world.fails_smoke:
+        raise StepFailed(f"{version} failed its smoke checks.")
+    return ()

@@ -30,7 +30,7 @@ class WheelArtifacts:
 
     def __init__(self, service: Service, directory: Path) -> None:
         self._service = service
-        self._directory = directory.absolute()
+        self._directory = directory.resolve()
 
     def stored(self, version: str) -> Artifact | None:
         """Raises `Refused` if a file of it is not what was built, or is gone."""

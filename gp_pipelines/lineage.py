@@ -103,9 +103,9 @@ def _materialization(service: str, event: events.Event) -> dg.AssetMaterializati
         "before": event.before or "nothing",
         "after": event.after or "nothing",
         "at": dg.MetadataValue.timestamp(event.at),
-        "by": event.holder.describe(),
-        "run": dg.MetadataValue.dagster_run(event.holder.run_id),
-        "release": event.release_id,
+        "by": f"{event.holder.kind} by {event.holder.actor}",
+        "run": _run(event.holder.run_id),
+        **({"release": _run(event.release_id)} if event.release_id else {}),
         **(event.facts or {}),
     }
     if event.reason:
@@ -116,6 +116,13 @@ def _materialization(service: str, event: events.Event) -> dg.AssetMaterializati
         metadata=metadata,
         tags={RELEASE_ID: event.release_id} if event.release_id else None,
     )
+
+
+def _run(run_id: str) -> dg.MetadataValue[Any]:
+    """A link to the run; a command that worked without Dagster has an id and no run."""
+    if run_id.startswith("cli-"):
+        return dg.MetadataValue.text(run_id)
+    return dg.MetadataValue.dagster_run(run_id)
 
 
 def _tag(context: dg.OpExecutionContext, tags: dict[str, str]) -> None:

@@ -31,9 +31,9 @@ def plan_metadata(plan: Plan, artifact: Artifact | None = None) -> Metadata:
     ]
     lines = ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
     return {
+        "release": f"#{plan.number} of {plan.service}",
+        "version": f"{_slot(live)} → {plan.version} on {plan.color}",
         "plan": dg.MetadataValue.md("\n".join(lines)),
-        "release number": plan.number,
-        "live before": _slot(live),
         **(artifact_metadata(artifact) if artifact else {}),
     }
 
@@ -53,7 +53,8 @@ def backup_metadata(backup: Backup | None) -> Metadata:
     rows = [f"| {table} | {count:,} |" for table, count in sorted(backup.rows.items())]
     return {
         "backup": backup.id,
-        "verified": "restored into a scratch server and compared: tables, rows, sequences",
+        "verified": "restored into a scratch server and compared: "
+        f"{len(backup.rows)} tables, {sum(backup.rows.values()):,} rows, sequences",
         "size (bytes)": backup.size,
         "seconds": round(backup.seconds, 3),
         "rows": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---|", *rows])),
@@ -74,7 +75,8 @@ def migrate_metadata(done: Migrated) -> Metadata:
         metadata["seconds"] = round(done.migration.seconds, 3)
         metadata["output"] = dg.MetadataValue.md(f"```\n{done.migration.output}\n```")
     if done.live_checks:
-        metadata["the live version on the new schema"] = checks_table(done.live_checks)
+        metadata["the live version on the new schema"] = _passed(done.live_checks)
+        metadata["its checks"] = checks_table(done.live_checks)
     return metadata
 
 
@@ -91,7 +93,11 @@ def slot_metadata(status: SlotStatus, preview: str) -> Metadata:
 
 
 def smoke_metadata(results: Sequence[CheckResult], preview: str) -> Metadata:
-    return {"checks": checks_table(results), "preview": dg.MetadataValue.url(preview)}
+    return {
+        "passed": _passed(results),
+        "checks": checks_table(results),
+        "preview": dg.MetadataValue.url(preview),
+    }
 
 
 def checks_table(results: Sequence[CheckResult]) -> dg.MetadataValue[Any]:
@@ -123,6 +129,12 @@ def deadline_metadata(deadline: datetime | None) -> Metadata:
     if deadline is None:
         return {"old slot": "none: this was the first release"}
     return {"old slot stays warm until": dg.MetadataValue.timestamp(deadline)}
+
+
+def _passed(results: Sequence[CheckResult]) -> str:
+    slowest = max((result.slowest_ms for result in results), default=0.0)
+    passed = sum(result.passed for result in results)
+    return f"{passed} of {len(results)} checks; the slowest answer took {slowest:.0f} ms"
 
 
 def _slot(slot: Slot | None) -> str:

@@ -59,7 +59,8 @@ def retire_due(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     retired = []
     for kept in due(reading.record, reading.now):
         why = "its retention ran out" if kept.state is SlotState.WARM else "it was kept long enough"
-        retire(hold, platform.target, kept.slot, platform.service.timeouts.drain, why)
+        drain = platform.service.timeouts.drain
+        retire(hold, platform.target, kept.slot, drain, why, progress)
         progress(f"retired {kept.slot.describe()}: {why}")
         retired.append(kept.slot.describe())
     return retired

@@ -68,12 +68,12 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     drain = platform.service.timeouts.drain
     for kept in record.kept:
         if kept.state is SlotState.RETIRING:
-            retire(hold, platform.target, kept.slot, drain, "a dead run had begun to")
+            retire(hold, platform.target, kept.slot, drain, "a dead run had begun to", progress)
             done.append(f"finished the retirement of {kept.slot.describe()}")
     for slot in strays(hold.read().record, platform.target.slots.list()):
         if slot.release_id == hold.holder.release_id:
             continue  # a re-executed run goes on with the slot that its killed first run left
-        remove(hold, platform.target, slot, drain)
+        remove(hold, platform.target, slot, drain, progress)
         done.append(f"removed {slot.name}, which a dead run had left")
     ledger = platform.target.ledger
     for release_id, outcome in open_histories(hold.read().record, ledger).items():

@@ -188,7 +188,8 @@ class Attempt:
         ]
 
     def _remove_or_keep(self, hold: Hold, slot: Slot) -> None:
-        service = self.platform.service
+        service, target = self.platform.service, self.platform.target
+        drain = service.timeouts.drain
         kept = hold.read().record.kept_slot(slot.name)
         retiring = kept is not None and kept.state is SlotState.RETIRING
         if service.keep_failed_seconds > 0 and not retiring:
@@ -198,9 +199,9 @@ class Attempt:
             self.progress(f"{slot.name} is kept for {seconds:g} s to be looked at")
             return
         if kept is not None:
-            retire(hold, self.platform.target, slot, service.timeouts.drain, "the release failed")
+            retire(hold, target, slot, drain, "the release failed", self.progress)
         else:
-            remove(hold, self.platform.target, slot, service.timeouts.drain)
+            remove(hold, target, slot, drain, self.progress)
         self.progress(f"{slot.name} was removed")
 
 

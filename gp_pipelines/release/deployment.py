@@ -26,7 +26,8 @@ def bring_up(attempt: Attempt, hold: Hold, plan: Plan, artifact: Artifact) -> Sl
     standing = platform.target.slots.get(slot.name)
     if standing is not None and standing.slot != slot:
         attempt.progress(f"removing {slot.name}, left by an earlier run of this release")
-        remove(hold, platform.target, standing.slot, platform.service.timeouts.drain)
+        drain = platform.service.timeouts.drain
+        remove(hold, platform.target, standing.slot, drain, attempt.progress)
     hold.read()
     attempt.progress(f"starting {slot.replicas} replicas of {slot.version} on {slot.color}")
     platform.target.slots.start(slot, platform.launch(artifact))
@@ -62,7 +63,8 @@ def _clear_idle_color(attempt: Attempt, hold: Hold, new: Slot) -> None:
             )
         attempt.progress(f"retiring {kept.slot.describe()} to free {new.color}")
         drain = attempt.platform.service.timeouts.drain
-        retire(hold, attempt.platform.target, kept.slot, drain, "its color is needed")
+        why = "its color is needed"
+        retire(hold, attempt.platform.target, kept.slot, drain, why, attempt.progress)
 
 
 def _wait_until_ready(attempt: Attempt, hold: Hold, slot: Slot, timeout: float) -> SlotStatus:

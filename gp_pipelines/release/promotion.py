@@ -81,7 +81,8 @@ def reject(attempt: Attempt, reason: str) -> str:
             f"No release of {platform.service.name} waits to be promoted.",
             state="Nothing was changed.",
         )
-    retire(hold, platform.target, slot, platform.service.timeouts.drain, f"rejected: {reason}")
+    drain = platform.service.timeouts.drain
+    retire(hold, platform.target, slot, drain, f"rejected: {reason}", attempt.progress)
     history.ended(platform.target.ledger, slot.release_id, "rejected", reason)
     attempt.settle()
     return slot.describe()

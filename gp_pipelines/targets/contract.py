@@ -5,12 +5,14 @@ target raises `TargetUnavailable`. Nothing here decides anything: fences, switch
 are `traffic/`'s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from gp_pipelines.model import Artifact, Color, Heartbeat, Slot, TrafficRecord
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,11 @@ class Slots(Protocol):
         """Bring the slot up, or carry on where a killed run left it. Returns before it is ready."""
         ...
 
-    def remove(self, name: str, drain_seconds: float) -> None:
-        """Drain the replicas (each may end its requests in flight), then remove the slot."""
+    def remove(self, name: str, drain_seconds: float, progress: Progress) -> None:
+        """Drain the replicas (each may end its requests in flight), then remove the slot.
+
+        `progress` is told every few seconds how far that is.
+        """
         ...
 
     def logs(self, name: str, lines: int = 200) -> Mapping[str, str]:

@@ -2,13 +2,15 @@
 
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Slot, SlotState
-from gp_pipelines.targets.contract import Target
+from gp_pipelines.targets.contract import Progress, Target
 from gp_pipelines.traffic import colors, events, transitions
 from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold
 
 
-def retire(hold: Hold, target: Target, slot: Slot, drain_seconds: float, reason: str) -> None:
+def retire(
+    hold: Hold, target: Target, slot: Slot, drain_seconds: float, reason: str, progress: Progress
+) -> None:
     """Retire a kept slot. May be called again where a killed run left it.
 
     Raises `Refused` if the slot is live, or traffic really goes to it, or while the last move is
@@ -20,19 +22,21 @@ def retire(hold: Hold, target: Target, slot: Slot, drain_seconds: float, reason:
     kept = reading.record.kept_slot(slot.name)
     if kept is not None and kept.state is not SlotState.RETIRING:
         hold.write(lambda record, now: transitions.retiring(record, slot.name))
-    remove(hold, target, slot, drain_seconds)
+    remove(hold, target, slot, drain_seconds, progress)
     if kept is not None:
         _leave_event(hold, target, slot, reason)
         hold.write(lambda record, now: transitions.forgotten(record, slot.name))
 
 
-def remove(hold: Hold, target: Target, slot: Slot, drain_seconds: float) -> None:
+def remove(
+    hold: Hold, target: Target, slot: Slot, drain_seconds: float, progress: Progress
+) -> None:
     """Drain and remove a slot that the record does not keep (or keeps no longer)."""
     _require_unused(slot, target)
     hold.read()
     colors.clear(hold, target.traffic, slot)
     hold.read()
-    target.slots.remove(slot.name, drain_seconds)
+    target.slots.remove(slot.name, drain_seconds, progress)
 
 
 def _require_unused(slot: Slot, target: Target) -> None:

@@ -164,4 +164,4 @@ def _start(open_target: Callable[[], Target], slot: Slot, launch: Launch, begun:
 def _remove(open_target: Callable[[], Target], name: str, begun: Any) -> None:
     slots = open_target().slots
     begun.set()
-    slots.remove(name, 10)
+    slots.remove(name, 10, print)

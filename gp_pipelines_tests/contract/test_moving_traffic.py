@@ -66,7 +66,7 @@ def test_a_slot_is_replaced_and_removed_under_load_without_a_lost_request(
         switch_to(subject.target, new)
         before = subject.target.traffic.read_color(Color.BLUE)
         subject.target.traffic.write_color(Color.BLUE, None, before.fence + 1, before)
-        subject.target.slots.remove(old.name, 10)
+        subject.target.slots.remove(old.name, 10, print)
         wait_for_requests(load, load.complete().requests + REQUESTS_BETWEEN)
         results = load.stop()
     assert results.failed == 0, results.examples()

@@ -26,7 +26,7 @@ def test_no_slot_stands_at_first(subject: Subject) -> None:
     assert slots.list() == ()
     assert slots.get(f"{subject.service}-blue-00000000") is None
     assert slots.logs(f"{subject.service}-blue-00000000") == {}
-    slots.remove(f"{subject.service}-blue-00000000", 0)
+    slots.remove(f"{subject.service}-blue-00000000", 0, print)
 
 
 def test_a_slot_comes_up_and_is_seen_by_others(subject: Subject) -> None:
@@ -65,7 +65,7 @@ def test_two_slots_stand_beside_each_other_even_on_one_color(subject: Subject) -
     for slot in slots:
         bring_up(subject, slot)
     assert {found.slot.name for found in subject.target.slots.list()} == {s.name for s in slots}
-    subject.target.slots.remove(slots[0].name, 5)
+    subject.target.slots.remove(slots[0].name, 5, print)
     (left,) = subject.target.slots.list()
     assert left.slot == slots[1]
     assert left.ready == 1
@@ -75,7 +75,7 @@ def test_services_do_not_see_each_others_slots(subject: Subject, another: Subjec
     slot = a_slot(subject, Color.BLUE)
     bring_up(subject, slot)
     assert another.target.slots.list() == ()
-    another.target.slots.remove(slot.name, 0)
+    another.target.slots.remove(slot.name, 0, print)
     assert status(subject, slot.name).ready == 1
 
 
@@ -133,16 +133,16 @@ def test_logs_are_the_last_lines_of_each_replica_without_its_secrets(subject: Su
 def test_a_removed_slot_is_gone_and_may_be_removed_again(subject: Subject) -> None:
     slot = a_slot(subject, Color.BLUE, replicas=2)
     bring_up(subject, slot)
-    subject.target.slots.remove(slot.name, 5)
+    subject.target.slots.remove(slot.name, 5, print)
     assert subject.target.slots.get(slot.name) is None
     assert subject.target.slots.list() == ()
-    subject.open().slots.remove(slot.name, 5)
+    subject.open().slots.remove(slot.name, 5, print)
 
 
 def test_a_removed_slot_may_come_again(subject: Subject) -> None:
     slot = a_slot(subject, Color.BLUE)
     bring_up(subject, slot)
-    subject.target.slots.remove(slot.name, 5)
+    subject.target.slots.remove(slot.name, 5, print)
     bring_up(subject, slot)
     assert status(subject, slot.name).ready == 1
     assert status(subject, slot.name).replicas[0].restarts == 0
@@ -157,7 +157,7 @@ def test_removing_lets_requests_in_flight_end(subject: Subject) -> None:
     slot = a_slot(subject, Color.BLUE)
     bring_up(subject, slot)
     with rival.meanwhile(lambda: slow_request(subject, 2.0)) as slow:
-        subject.target.slots.remove(slot.name, 20)
+        subject.target.slots.remove(slot.name, 20, print)
     answer = cast(httpx.Response, slow.result())
     assert answer.status_code == 200
     assert answer.json() == {"version": "v1"}
@@ -167,7 +167,7 @@ def test_removing_kills_what_does_not_end_in_its_time(subject: Subject) -> None:
     slot = a_slot(subject, Color.BLUE)
     bring_up(subject, slot)
     with rival.meanwhile(lambda: slow_request(subject, 20.0)) as slow:
-        subject.target.slots.remove(slot.name, 0.5)
+        subject.target.slots.remove(slot.name, 0.5, print)
     assert cast(httpx.Response, slow.result()).status_code == 503
     assert subject.target.slots.get(slot.name) is None
 
@@ -190,7 +190,7 @@ def test_what_a_killed_start_left_is_removed_or_was_not_there(
     for found in subject.target.slots.list():
         assert found.slot == slot
         assert found.ready <= 3
-        subject.target.slots.remove(found.slot.name, 0)
+        subject.target.slots.remove(found.slot.name, 0, print)
     assert subject.target.slots.list() == ()
     assert subject.nothing_left_of(slot.name)
 
@@ -202,6 +202,6 @@ def test_a_removal_that_was_killed_is_carried_on_with(subject: Subject, millisec
     rival.remove_killed_after(subject.open, slot.name, milliseconds / 1000)
     for found in subject.target.slots.list():
         assert found.slot == slot
-        subject.target.slots.remove(found.slot.name, 1)
+        subject.target.slots.remove(found.slot.name, 1, print)
     assert subject.target.slots.list() == ()
     assert subject.nothing_left_of(slot.name)

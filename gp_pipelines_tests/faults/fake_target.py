@@ -208,7 +208,7 @@ class FakeSlots:
         self._world.slots[slot.name] = SlotStatus(slot, replicas)
         self._world.changed(f"start {slot.name}", self._world.record)
 
-    def remove(self, name: str, drain_seconds: float) -> None:
+    def remove(self, name: str, drain_seconds: float, progress: Callable[[str], None]) -> None:
         self._begin("remove")
         if self._world.slots.pop(name, None) is not None:
             self._world.changed(f"remove {name}", self._world.record)

@@ -6,13 +6,14 @@ listed, and whoever comes next can go on with it or remove it.
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from gp_pipelines.errors import ConfigInvalid, Refused
 from gp_pipelines.model import Slot
-from gp_pipelines.targets.contract import Launch, Replica, SlotStatus
+from gp_pipelines.targets.contract import Launch, Progress, Replica, SlotStatus
 from gp_pipelines.targets.local.file_errors import readable, writable
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.names import require_plain_name
@@ -25,6 +26,8 @@ from gp_pipelines.targets.local.replica_ports import forget_replica_ports, repli
 from gp_pipelines.targets.local.slot_file import StandingSlot
 from gp_pipelines.targets.local.supervisor import Supervisor
 from gp_pipelines.targets.local.supervisord import Supervisord
+
+TELL_SECONDS = 2.0
 
 
 class LocalSlots:
@@ -78,7 +81,7 @@ class LocalSlots:
                     )
                 )
 
-    def remove(self, name: str, drain_seconds: float) -> None:
+    def remove(self, name: str, drain_seconds: float, progress: Progress) -> None:
         """What still runs after `drain_seconds` is killed; also after those that it was started
         with, if they are fewer. A slot that is gone already is no error.
         """
@@ -86,7 +89,7 @@ class LocalSlots:
         if not directory.exists():
             return
         programs = self._programs(name)
-        with _killed_after(drain_seconds, list(programs.values())):
+        with _killed_after(drain_seconds, list(programs.values()), progress):
             self._supervisor.remove(*programs)
         with writable(directory):
             forget_replica_ports(self._home, name)
@@ -166,22 +169,32 @@ class LocalSlots:
 
 
 @contextmanager
-def _killed_after(seconds: float, states: Sequence[ProgramState]) -> Iterator[None]:
+def _killed_after(
+    seconds: float, states: Sequence[ProgramState], progress: Progress
+) -> Iterator[None]:
     """Kill what still runs when `seconds` are over and the body has not ended."""
     running = [ProcessId.of(state.pid) for state in states if state.pid is not None]
+    ended = threading.Event()
 
-    def kill() -> None:
-        for process in running:
-            if process is not None:
-                process.kill()
+    def watch() -> None:
+        began = time.monotonic()
+        while not ended.wait(min(TELL_SECONDS, max(0.0, began + seconds - time.monotonic()))):
+            alive = [process for process in running if process and process.is_alive()]
+            waited = time.monotonic() - began
+            if waited >= seconds:
+                for process in alive:
+                    process.kill()
+                return
+            done = len(running) - len(alive)
+            progress(f"{done}/{len(running)} replicas have drained after {waited:.0f} s")
 
-    timer = threading.Timer(seconds, kill)
-    timer.start()
+    watcher = threading.Thread(target=watch, name="gp-drain", daemon=True)
+    watcher.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()
+        ended.set()
+        watcher.join()
 
 
 def _executable(launch: Launch) -> Path:

@@ -33,7 +33,7 @@ class LiveStack:
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> Self:
-        _package_stand_in(self.artifact)
+        package_stand_in(self.artifact)
         self.supervisor.start_daemon()
         self.tell_envoy()
         self.start_envoy()
@@ -57,7 +57,7 @@ class LiveStack:
     def new_service(self) -> Iterator[LocalSubject]:
         """One that never had a release, until the body ends."""
         name = f"service-{next(self._numbers)}"
-        self._services[name] = _definition(name)
+        self._services[name] = definition(name)
         subject = LocalSubject(self.home, self._services[name], self.artifact)
         self.tell_envoy()
         wait_until(lambda: self._listens_for(name))
@@ -65,7 +65,7 @@ class LiveStack:
             yield subject
         finally:
             for directory in self.home.service(name).slots.glob("*"):
-                subject.target.slots.remove(directory.name, 0)
+                subject.target.slots.remove(directory.name, 0, print)
             del self._services[name]
             self.tell_envoy()
 
@@ -77,7 +77,7 @@ class LiveStack:
         return {name, *(f"{name}.{color}" for color in Color)} <= self.envoy.listening().keys()
 
 
-def _definition(name: str) -> Service:
+def definition(name: str) -> Service:
     return Service.model_validate(
         {
             "name": name,
@@ -89,7 +89,7 @@ def _definition(name: str) -> Service:
     )
 
 
-def _package_stand_in(artifact: Path) -> None:
+def package_stand_in(artifact: Path) -> None:
     """As an artifact lies on the disk: an environment with the service's commands."""
     script = artifact / "env" / "bin" / COMMAND
     script.parent.mkdir(parents=True)

@@ -1,14 +1,13 @@
 """Dagster's webserver and daemon as supervised programs of one home."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.services import SecretSource, Services
-from gp_pipelines.targets.local.files import write_if_changed
+from gp_pipelines.targets.local.dagster_home import configuration
+from gp_pipelines.targets.local.dagster_processes import MARK
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.program import Program
 from gp_pipelines.targets.local.stack_ports import dagster_port
@@ -22,21 +21,9 @@ STOP_SECONDS = 30.0  # they end the processes that hold the code, and those the 
 SYSTEM_PATH = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 
 
-def prepare_dagster(home: Home, project: Path) -> None:
-    """Dagster's home, with the project's dagster.yaml. Raises `ConfigInvalid`."""
-    for name in ("dagster.yaml", "workspace.yaml"):
-        if not (project / name).is_file():
-            raise ConfigInvalid(
-                f"{project / name} does not exist.",
-                state="Dagster was not started.",
-                advice="Run `gp` in the project's directory, or `gp up --no-dagster`.",
-            )
-    write_if_changed(home.dagster / "dagster.yaml", (project / "dagster.yaml").read_text())
-
-
-def dagster_programs(home: Home, services: Services, project: Path) -> tuple[Program, Program]:
-    """The webserver and the daemon. What services.yaml takes from variables is passed on."""
-    environment = {
+def dagster_environment(home: Home, services: Services, project: Path) -> dict[str, str]:
+    """What services.yaml takes from variables is passed on, and nothing else of the caller's."""
+    return {
         **known_secrets(home, services),
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -44,9 +31,14 @@ def dagster_programs(home: Home, services: Services, project: Path) -> tuple[Pro
         "GP_SERVICES": str(services.path),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), *SYSTEM_PATH)),
         "PYTHONWARNINGS": "ignore",
-        # Both read these files once, so a change of one must start them again.
-        "GP_DAGSTER_CONFIGURATION": _digest(project / "dagster.yaml", project / "workspace.yaml"),
+        MARK: configuration(project),  # so a change of what is read once starts them again
     }
+
+
+def dagster_programs(
+    home: Home, project: Path, environment: Mapping[str, str]
+) -> tuple[Program, Program]:
+    """The webserver and the daemon."""
     address = ("-h", "127.0.0.1", "-p", str(dagster_port(home)))
     workspace = ("-w", str(project / "workspace.yaml"))
 
@@ -95,7 +87,3 @@ def known_secrets(home: Home, services: Services) -> Mapping[str, str]:
         for name in variables(services)
         if (value := os.environ.get(name, kept.get(name))) is not None
     }
-
-
-def _digest(*files: Path) -> str:
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]

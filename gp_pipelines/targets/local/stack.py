@@ -88,6 +88,7 @@ class Stack:
             progress(f"ending {', '.join(sorted(names)) or 'what runs'}")
             # The replicas first: a request that they still have may need the database.
             self._supervisor.stop(*names)
+            self._dagster.end_left_processes()
             self._supervisor.stop_daemon()
             self._postgres.repair()
         if purge:

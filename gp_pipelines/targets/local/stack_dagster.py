@@ -6,16 +6,18 @@ from typing import Any
 
 import httpx
 
-from gp_pipelines.errors import redact
+from gp_pipelines.errors import TargetUnavailable, redact
 from gp_pipelines.services import Services
+from gp_pipelines.targets.local.dagster_home import prepare_dagster_home
+from gp_pipelines.targets.local.dagster_processes import end_processes
 from gp_pipelines.targets.local.dagster_programs import (
     DAEMON,
     WEBSERVER,
+    dagster_environment,
     dagster_programs,
     known_secrets,
     log_path,
     missing_variables,
-    prepare_dagster,
 )
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.plain_http import loopback_client
@@ -33,13 +35,15 @@ QUERY = """{
       locationEntries {
         name
         loadStatus
-        locationOrLoadError { __typename ... on PythonError { message } }
+        locationOrLoadError { __typename ... on PythonError { message causes { message } } }
       }
     }
-    ... on PythonError { message }
   }
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
 }"""
+
+
+RELOAD = "mutation { reloadWorkspace { __typename } }"
 
 
 class StackDagster:
@@ -58,13 +62,14 @@ class StackDagster:
         return f"http://127.0.0.1:{dagster_port(self._home)}"
 
     def start(self, progress: Callable[[str], None]) -> None:
-        """Raises `ConfigInvalid` for a directory without a Dagster project."""
-        prepare_dagster(self._home, self._project)
+        """Raises `ConfigInvalid` for a directory without a Dagster project, or a wrong one."""
+        environment = dagster_environment(self._home, self._services, self._project)
+        prepare_dagster_home(self._home, self._project, environment)
         if not self._runs(WEBSERVER):
             move_dagster(self._home, progress)
         for name in missing_variables(self._home, self._services):
             progress(f"{name}, which services.yaml names, is not set: what needs it will fail")
-        for program in dagster_programs(self._home, self._services, self._project):
+        for program in dagster_programs(self._home, self._project, environment):
             self._supervisor.put(program)
 
     def remove(self) -> None:
@@ -72,6 +77,11 @@ class StackDagster:
         names = [name for name in (WEBSERVER, DAEMON) if self._supervisor.state(name)]
         if names:
             self._supervisor.remove(*names)
+            self.end_left_processes()
+
+    def end_left_processes(self) -> None:
+        """End what webserver and daemon, which have ended, had started: code servers and runs."""
+        end_processes(self._home)
 
     def wait(self, progress: Callable[[str], None]) -> None:
         """Raises `TargetUnavailable` if the code can't be loaded, with Dagster's reason."""
@@ -79,26 +89,34 @@ class StackDagster:
         with loopback_client(ANSWER_SECONDS, keep_alive=False) as client:
 
             def problem() -> str:
-                data = self._ask(client)
+                data = self._ask(client, QUERY)
                 if data is None:
                     return f"the webserver does not answer yet ({webserver.detail()})"
                 late = _not_loaded(data) or _no_sign_of_life(data)
                 return f"{late} ({daemon.detail()})" if late else ""
 
+            self._reload_what_failed(client)
+
             advice = f"See the logs in {self._home.dagster / 'logs'}, then run `gp up` again."
             wait_for("Dagster", problem, READY_SECONDS, progress, advice=advice)
 
-    def _ask(self, client: httpx.Client) -> Any:
-        """What the webserver says about itself; None if it does not answer."""
+    def _reload_what_failed(self, client: httpx.Client) -> None:
+        """A webserver that runs already does not notice that the code has been corrected."""
+        data = self._ask(client, QUERY)
+        if data is not None and _errors(data):
+            self._ask(client, RELOAD)
+
+    def _ask(self, client: httpx.Client, query: str) -> Any:
+        """What the webserver answers; None if it does not."""
         url = f"http://127.0.0.1:{dagster_port(self._home)}/graphql"
         try:
-            return client.post(url, json={"query": QUERY}).raise_for_status().json()["data"]
+            return client.post(url, json={"query": query}).raise_for_status().json()["data"]
         except (httpx.HTTPError, ValueError):
             return None
 
     def _watched(self, name: str) -> Watched:
         secrets = tuple(known_secrets(self._home, self._services).values())
-        return Watched(self._supervisor, name, log_path(self._home, name), secrets)
+        return Watched(self._supervisor, name, log_path(self._home, name), tries=1, secrets=secrets)
 
     def _runs(self, name: str) -> bool:
         state = self._supervisor.state(name)
@@ -112,14 +130,30 @@ def _no_sign_of_life(data: Any) -> str:
 
 
 def _not_loaded(data: Any) -> str:
-    workspace = data["workspaceOrError"]
-    entries = workspace.get("locationEntries")
-    if not entries:
-        return redact(workspace.get("message", "it knows no code location"))[:LONGEST_QUOTE]
-    for entry in entries:
-        found = entry["locationOrLoadError"]
-        if found and found["__typename"] == "PythonError":
-            return f"{entry['name']} cannot be loaded: {redact(found['message'])[:LONGEST_QUOTE]}"
-        if entry["loadStatus"] != "LOADED" or not found:
-            return f"{entry['name']} is being loaded"
-    return ""
+    """What is still to come. Raises `TargetUnavailable` for code that can't be loaded."""
+    errors = _errors(data)
+    if errors:
+        raise TargetUnavailable(
+            "\n".join(errors),
+            state="What else was started goes on, traffic too.",
+            advice="Correct the code; then run `gp up` again.",
+        )
+    late = [entry["name"] for entry in _entries(data) if entry["loadStatus"] != "LOADED"]
+    return f"{', '.join(late)} is being loaded" if late else ""
+
+
+def _errors(data: Any) -> list[str]:
+    """Why code can't be loaded."""
+    found = []
+    for entry in _entries(data):
+        outcome = entry["locationOrLoadError"] or {}
+        if "message" in outcome and entry["loadStatus"] == "LOADED":
+            reasons = [outcome["message"], *(cause["message"] for cause in outcome["causes"])]
+            shown = redact(reasons[-1])[:LONGEST_QUOTE].strip()  # the first of all
+            found.append(f"{entry['name']} cannot be loaded: {shown}")
+    return found
+
+
+def _entries(data: Any) -> list[Any]:
+    entries = data["workspaceOrError"].get("locationEntries")
+    return entries if isinstance(entries, list) else []

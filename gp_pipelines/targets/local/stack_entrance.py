@@ -45,7 +45,7 @@ class StackEntrance:
 
     def _answers(self, progress: Progress) -> bool:
         """False if it runs, and stays mute."""
-        program = Watched(self._supervisor, PROGRAM, self._log)
+        program = Watched(self._supervisor, PROGRAM, self._log, tries=3)
 
         def mute() -> str:
             return "" if self._admin.ready() else f"it does not answer ({program.detail()})"

@@ -43,7 +43,7 @@ class StackPostgres:
         if not self._names:
             return
         log = self._home.postgres / "logs" / "postgres.log"
-        program = Watched(self._supervisor, PROGRAM, log)
+        program = Watched(self._supervisor, PROGRAM, log, tries=3)
 
         def problem() -> str:
             return "" if self._server.ready() else f"it does not answer ({program.detail()})"

@@ -10,7 +10,6 @@ from gp_pipelines.targets.local.supervisor import Supervisor
 
 LOOK_SECONDS = 0.1
 REPORT_SECONDS = 2.0
-TRIES = 3  # one may end once for a reason that passes: what it needs was not ready yet
 LINES = 5
 
 
@@ -45,21 +44,29 @@ class Watched:
     """A supervised program that is waited for."""
 
     def __init__(
-        self, supervisor: Supervisor, name: str, log: Path, secrets: Sequence[str] = ()
+        self,
+        supervisor: Supervisor,
+        name: str,
+        log: Path,
+        *,
+        tries: int,
+        secrets: Sequence[str] = (),
     ) -> None:
+        """`tries` is how often it may end before it is given up: the reason may pass."""
         self._supervisor = supervisor
         self._name = name
         self._log = log
+        self._tries = tries
         self._secrets = secrets
         self._restarts = self._restarted()
 
     def detail(self) -> str:
-        """How it is, for people. Raises `TargetUnavailable` if it has ended again and again."""
+        """How it is, for people. Raises `TargetUnavailable` if it has ended too often."""
         ended = self._restarted() - self._restarts
-        if ended >= TRIES:
+        if ended >= self._tries:
             lines = last_lines(self._log, LINES, self._secrets)
             raise TargetUnavailable(
-                f"{self._name} does not start: it has ended {ended} times. Its log says:\n{lines}",
+                f"{self._name} does not start: it ended at once. Its log says:\n{lines}",
                 state="What else was started goes on, and it is tried again and again.",
                 advice=f"Its whole log is {self._log}. Remove the cause; then run `gp up` again.",
             )

@@ -34,6 +34,7 @@ class World:
     copy: TrafficRecord | None = None
     colors: dict[Color, ColorReading] = field(default_factory=dict)
     beat: Heartbeat | None = None
+    beat_at: float = 0.0
     slots: dict[str, SlotStatus] = field(default_factory=dict)
     documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     edits: tuple[str, ...] = ()  # by hand
@@ -165,6 +166,7 @@ class FakeTraffic:
         last = self._world.beat
         same = last is not None and (last.run_id, last.fence) == (run_id, fence)
         self._world.beat = Heartbeat(run_id, fence, last.renewals + 1 if last and same else 1)
+        self._world.beat_at = self._world.seconds
 
     def _begin(self, call: str) -> None:
         self._before(call)

@@ -21,6 +21,7 @@ AT_ONCE = 3  # programs
 CALLS = st.sampled_from([1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 5000])
 SOME = st.integers(0, 1000)  # which of those that there are
 FATES = st.sampled_from(["good", "good", "good", "broken", "fails_smoke", "never_ready"])
+AHEAD = st.sampled_from([0, 0, 0, 0, -1, -2, -7, 1, 2])  # steps
 RARELY = st.sampled_from([False, False, False, True])
 EVERYTHING_IS_DUE = 200.0  # seconds
 
@@ -33,9 +34,9 @@ class TrafficMachine(RuleBasedStateMachine):
         self.programs: list[Program] = []
         self.releases: list[Release] = []
 
-    @initialize(keep_failed_seconds=st.sampled_from([0, 20]))
-    def begin(self, keep_failed_seconds: float) -> None:
-        self.service = programs.a_service(keep_failed_seconds)
+    @initialize(keep=st.sampled_from([0, 20]), retention=st.sampled_from([0, 60]))
+    def begin(self, keep: float, retention: float) -> None:
+        self.service = programs.a_service(keep_failed_seconds=keep, retention_seconds=retention)
         self.rules = Rules(self.world, self.service)
 
     # What people and schedules start
@@ -52,15 +53,15 @@ class TrafficMachine(RuleBasedStateMachine):
         self.run_of(release, "plan", calls)
 
     @precondition(lambda self: self.room() and self.resumable())
-    @rule(which=SOME, back=st.sampled_from([0, 0, 0, 1, 2, 7]), healed=st.booleans(), calls=CALLS)
-    def execute_again(self, which: int, back: int, healed: bool, calls: int) -> None:
-        """From the step where it ended, or an earlier one."""
+    @rule(which=SOME, ahead=AHEAD, healed=st.booleans(), calls=CALLS)
+    def execute_again(self, which: int, ahead: int, healed: bool, calls: int) -> None:
+        """From the step where it ended, or an earlier one, or leaving some out."""
         candidates = self.resumable()
         release = candidates[which % len(candidates)]
         if healed:
             for fate in (self.world.broken, self.world.fails_smoke, self.world.never_ready):
                 fate.discard(release.release_id)
-        step = max(programs.STEPS.index(release.next_step) - back, 0)
+        step = min(max(programs.STEPS.index(release.next_step) + ahead, 0), len(programs.STEPS) - 1)
         self.run_of(release, programs.STEPS[step] if release.plan else "plan", calls)
 
     @precondition(lambda self: self.room())
@@ -91,6 +92,15 @@ class TrafficMachine(RuleBasedStateMachine):
     @rule(which=SOME, calls=CALLS)
     def go_on(self, which: int, calls: int) -> None:
         self.one(State.WORKING, which).go(calls)
+
+    @precondition(lambda self: self.those(State.WORKING))
+    @rule(which=SOME)
+    def go_on_until_traffic_is_unconfirmed(self, which: int) -> None:
+        """To the moment in which most is at stake, which few calls hit by chance."""
+        program = self.one(State.WORKING, which)
+        for _ in range(300):
+            if program.can_go and self.world.record.confirmed:
+                program.go(1)
 
     @precondition(lambda self: self.those(State.WORKING))
     @rule(which=SOME)
@@ -175,12 +185,12 @@ class TrafficMachine(RuleBasedStateMachine):
         self.finish(lambda program: programs.run_cleanup(program, self.service))
         record, standing = self.world.record, list(self.world.slots.values())
         self.rules_hold()
-        assert record.confirmed
-        assert record.holder is None
-        assert not strays(record, standing)
+        assert record.confirmed, "traffic stays unconfirmed"
+        assert record.holder is None, "the fence is not free"
+        assert not strays(record, standing), "a slot stands that nobody knows"
         known = {kept.slot for kept in record.kept} | {record.live}
-        assert {status.slot for status in standing} == known - {None}
-        assert {kept.state for kept in record.kept} <= {"waiting"}
+        assert {status.slot for status in standing} == known - {None}, "a slot is missing"
+        assert {kept.state for kept in record.kept} <= {"waiting"}, "not everything was retired"
 
     def release_goes_through(self) -> None:
         if self.world.record.waiting is not None:

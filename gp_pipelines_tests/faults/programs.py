@@ -20,7 +20,7 @@ from gp_pipelines_tests.faults.program import Program
 STEPS = ("plan", "build", "backup", "migrate", "deploy", "smoke", "switch", "schedule_cleanup")
 
 
-def a_service(keep_failed_seconds: float = 0, replicas: int = 2) -> Service:
+def a_service(keep_failed_seconds: float = 0, retention_seconds: float = 60) -> Service:
     return Service.model_validate(
         {
             "name": "api",
@@ -28,8 +28,7 @@ def a_service(keep_failed_seconds: float = 0, replicas: int = 2) -> Service:
             "command": ["api"],
             "identity": {"path": "/health"},
             "smoke": {"checks": [{"path": "/health"}]},
-            "replicas": replicas,
-            "retention_seconds": 60,
+            "retention_seconds": retention_seconds,
             "confirm_seconds": 5,
             "keep_failed_seconds": keep_failed_seconds,
             "timeouts": {"deploy": 3, "smoke": 3, "switch": 2, "drain": 3},

@@ -6,10 +6,11 @@ is kept (and not raised), because the program that broke it may catch anything.
 
 from datetime import datetime, timedelta
 
-from gp_pipelines.model import KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.model import Holder, KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.services import Service
 from gp_pipelines_tests.faults.fake_target import World
 
+DEAD_AFTER_SECONDS = 15.0
 NEEDED_BEFORE_SWITCH = ("build", "backup", "migrate", "deploy_inactive", "smoke")
 
 
@@ -65,6 +66,8 @@ class Rules:
         holder = after.holder if taken else before.holder
         if holder is None or holder.run_id != self._world.acting:
             found.append("a write by a program that does not hold the fence")
+        if taken and self._lives(before.holder) and after.holder != before.holder:
+            found.append("the fence was taken from a living holder")
         if not taken and self._world.copy_age() < before.fence:
             found.append(f"a change under fence {before.fence}, which the copy does not know")
         if after.live != before.live:
@@ -72,6 +75,14 @@ class Rules:
         if after.confirmed and not before.confirmed:
             found += self._confirmed(after)
         return found + self._kept(before, after)
+
+    def _lives(self, holder: Holder | None) -> bool:
+        """Whether it has shown a sign of life lately. A rollback does not look at that."""
+        beat, taker = self._world.beat, self._world.record.holder
+        if holder is None or beat is None or (taker is not None and taker.kind == "rollback"):
+            return False
+        silence = self._world.seconds - self._world.beat_at
+        return beat.run_id == holder.run_id and silence < DEAD_AFTER_SECONDS
 
     def _moved(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
         found = []

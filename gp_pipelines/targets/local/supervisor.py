@@ -107,7 +107,8 @@ class Supervisor:
         for name in names:
             left = Run.read(self._daemon.run(name))
             if left is not None:
-                left.process.kill()  # taken over, and not ended in its time
+                # Taken over, and the signal was lost: what was to pass it on had not begun yet.
+                left.end()
 
     def remove(self, *names: str) -> None:
         """End these programs at the same time, and forget them. Unknown ones are no error."""

@@ -1,0 +1,39 @@
+"""A stack of the bench's own, with v1 and v2 of the sample service built, migrated and released."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gp_pipelines_tests.bench.figure import Progress
+from gp_pipelines_tests.demo.project import DemoProject
+
+SERVICE = "ghostpirates-api"
+
+
+@contextmanager
+def running_project(progress: Progress) -> Iterator[DemoProject]:
+    """Up, with v2 live and nothing pending; purged afterwards. Raises RuntimeError."""
+    with tempfile.TemporaryDirectory(prefix="gp-bench-") as root:
+        project = DemoProject(Path(root) / "project")
+        project.make()
+        try:
+            progress("starting a stack")
+            must(project.gp("up"))
+            for version in ("v1", "v2"):
+                progress(f"releasing {version}, which is built now")
+                must(project.gp("release", SERVICE, version))
+            yield project
+        finally:
+            project.gp("down", "--purge")
+
+
+def must(done: tuple[int, dict[str, object]]) -> dict[str, object]:
+    code, said = done
+    if code != 0:
+        raise RuntimeError(str(said.get("error") or f"exit code {code}"))
+    return said
+
+
+def other(version: str) -> str:
+    return "v1" if version == "v2" else "v2"

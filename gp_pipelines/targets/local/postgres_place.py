@@ -23,6 +23,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from gp_pipelines.errors import ConfigInvalid, TargetUnavailable
+from gp_pipelines.targets.local.file_errors import writable
 from gp_pipelines.targets.local.files import write_if_changed
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.postgres_account import Account
@@ -47,8 +48,8 @@ class PostgresPlace:
     def prepare(cls, home: Home) -> "PostgresPlace":
         """Make what is missing.
 
-        Raises `TargetUnavailable` for data of another user, and `ConfigInvalid` for a home where
-        no socket can be.
+        Raises `TargetUnavailable` for data of another user or a directory that can't be made, and
+        `ConfigInvalid` for a home where no socket can be.
         """
         if set(',"') & set(str(home.root.resolve())):
             raise ConfigInvalid(
@@ -57,9 +58,10 @@ class PostgresPlace:
                 state="Nothing was changed.",
                 advice="Choose another directory, or set GP_HOME to one.",
             )
-        home.root.mkdir(parents=True, exist_ok=True)
-        with FileLock(home.root / "postgres.lock", timeout=LOCK_SECONDS):
-            return cls._prepare(home)
+        with writable(home.postgres):
+            home.root.mkdir(parents=True, exist_ok=True)
+            with FileLock(home.root / "postgres.lock", timeout=LOCK_SECONDS):
+                return cls._prepare(home)
 
     @classmethod
     def _prepare(cls, home: Home) -> "PostgresPlace":

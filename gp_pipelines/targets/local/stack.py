@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from gp_pipelines.errors import TargetUnavailable
 from gp_pipelines.services import Services
 from gp_pipelines.targets.local.envoy import entrance_port
+from gp_pipelines.targets.local.file_errors import writable
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.home_removal import remove_home, require_home
 from gp_pipelines.targets.local.postgres import PROGRAM as POSTGRES
@@ -105,23 +106,32 @@ class Stack:
 
     @contextmanager
     def _alone(self, progress: Progress) -> Iterator[None]:
-        """Two at once would both be right, but would report each other's half-done work."""
-        self._home.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._home.root / "stack.lock", timeout=LOCK_SECONDS)
-        for _ in range(LOCK_TRIES):
+        """Two at once would both be right, but would report each other's half-done work.
+
+        Raises `TargetUnavailable` if the other one takes too long, or the disk does not let this
+        one work.
+        """
+        with writable(self._home.root):
+            self._home.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._home.root / "stack.lock", timeout=LOCK_SECONDS)
+            _take(lock, progress)
             try:
-                lock.acquire()
-                break
-            except Timeout:
-                progress("waiting: another `gp up` or `gp down` is at work")
-        else:
-            raise TargetUnavailable(
-                f"Another `gp up` or `gp down` has been at work for "
-                f"{LOCK_SECONDS * LOCK_TRIES:.0f} s: it holds {lock.lock_file}.",
-                state="Nothing was changed.",
-                advice="Try again when it has ended.",
-            )
+                yield
+            finally:
+                lock.release()
+
+
+def _take(lock: FileLock, progress: Progress) -> None:
+    for _ in range(LOCK_TRIES):
         try:
-            yield
-        finally:
-            lock.release()
+            lock.acquire()
+        except Timeout:
+            progress("waiting: another `gp up` or `gp down` is at work")
+        else:
+            return
+    raise TargetUnavailable(
+        "Another `gp up` or `gp down` has been at work for "
+        f"{LOCK_SECONDS * LOCK_TRIES:.0f} s: it holds {lock.lock_file}.",
+        state="Nothing was changed.",
+        advice="Try again when it has ended.",
+    )

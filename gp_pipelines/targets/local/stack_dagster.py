@@ -1,5 +1,6 @@
 """Bringing Dagster up, until its webserver answers and has loaded the project's code."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ QUERY = """{
       locationEntries {
         name
         loadStatus
+        updatedTimestamp
         locationOrLoadError { __typename ... on PythonError { message causes { message } } }
       }
     }
@@ -86,24 +88,26 @@ class StackDagster:
     def wait(self, progress: Callable[[str], None]) -> None:
         """Raises `TargetUnavailable` if the code can't be loaded, with Dagster's reason."""
         webserver, daemon = self._watched(WEBSERVER), self._watched(DAEMON)
+        changed = min(self._services.path.stat().st_mtime, time.time())
         with loopback_client(ANSWER_SECONDS, keep_alive=False) as client:
 
             def problem() -> str:
                 data = self._ask(client, QUERY)
                 if data is None:
                     return f"the webserver does not answer yet ({webserver.detail()})"
-                late = _not_loaded(data) or _no_sign_of_life(data)
+                late = _not_loaded(data, changed) or _no_sign_of_life(data)
                 return f"{late} ({daemon.detail()})" if late else ""
 
-            self._reload_what_failed(client)
+            self._reload_what_is_old(client, changed)
 
             advice = f"See the logs in {self._home.dagster / 'logs'}, then run `gp up` again."
             wait_for("Dagster", problem, READY_SECONDS, progress, advice=advice)
 
-    def _reload_what_failed(self, client: httpx.Client) -> None:
-        """A webserver that runs already does not notice that the code has been corrected."""
+    def _reload_what_is_old(self, client: httpx.Client, changed: float) -> None:
+        """A webserver that runs already does not notice that the code has been corrected, or that
+        services.yaml was `changed`; the daemon looks every minute."""
         data = self._ask(client, QUERY)
-        if data is not None and _errors(data):
+        if data is not None and (_errors(data) or _older(data, changed)):
             self._ask(client, RELOAD)
 
     def _ask(self, client: httpx.Client, query: str) -> Any:
@@ -129,7 +133,7 @@ def _no_sign_of_life(data: Any) -> str:
     return f"no sign of life yet of {', '.join(late)}" if late else ""
 
 
-def _not_loaded(data: Any) -> str:
+def _not_loaded(data: Any, changed: float) -> str:
     """What is still to come. Raises `TargetUnavailable` for code that can't be loaded."""
     errors = _errors(data)
     if errors:
@@ -139,6 +143,7 @@ def _not_loaded(data: Any) -> str:
             advice="Correct the code; then run `gp up` again.",
         )
     late = [entry["name"] for entry in _entries(data) if entry["loadStatus"] != "LOADED"]
+    late = late or _older(data, changed)
     return f"{', '.join(late)} is being loaded" if late else ""
 
 
@@ -152,6 +157,11 @@ def _errors(data: Any) -> list[str]:
             shown = redact(reasons[-1])[:LONGEST_QUOTE].strip()  # the first of all
             found.append(f"{entry['name']} cannot be loaded: {shown}")
     return found
+
+
+def _older(data: Any, changed: float) -> list[str]:
+    """What was loaded before `changed`, in seconds since the epoch."""
+    return [each["name"] for each in _entries(data) if each["updatedTimestamp"] < changed]
 
 
 def _entries(data: Any) -> list[Any]:

@@ -62,11 +62,13 @@ class Supervisord:
         """Start the daemon, detached from the caller's terminal.
 
         One that lives and does not answer is killed first: its programs go on, and are taken over.
-        Raises `TargetUnavailable` if it cannot be started.
+        So is one that is just being started, for a caller who was killed: it may have no pid file
+        yet, and two of them would start each program. Raises `TargetUnavailable` if it cannot be
+        started.
         """
-        mute = self.process()
-        if mute is not None:
-            mute.kill()
+        while living := self._living():
+            for process in living:
+                process.kill()
         self._socket.unlink(missing_ok=True)
         try:
             started = subprocess.run(
@@ -103,7 +105,16 @@ class Supervisord:
             return None
         process = ProcessId.of(pid)
         # A stale file may name a process of somebody else by now.
-        return process if process and str(self._configuration) in _command_line(pid) else None
+        return process if process and self._is_daemon(pid) else None
+
+    def _living(self) -> list[ProcessId]:
+        """Every process that runs with this configuration."""
+        pids = [pid for pid in psutil.pids() if self._is_daemon(pid)]
+        return [process for process in map(ProcessId.of, pids) if process]
+
+    def _is_daemon(self, pid: int) -> bool:
+        """An editor in which somebody has the configuration open is none."""
+        return {"supervisor.supervisord", str(self._configuration)} <= set(_command_line(pid))
 
     @property
     def _socket(self) -> Path:

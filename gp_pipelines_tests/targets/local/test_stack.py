@@ -3,12 +3,15 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg
 import pytest
 
+from gp_pipelines.errors import TargetUnavailable
 from gp_pipelines.model import Color
 from gp_pipelines.targets.local import envoy_admin, stack_entrance
 from gp_pipelines.targets.local.envoy import preview_port
@@ -17,7 +20,16 @@ from gp_pipelines.targets.local.postgres import EmbeddedPostgres
 from gp_pipelines.targets.local.supervisor import Supervisor
 from gp_pipelines.targets.local.unix_sockets import socket_path
 from gp_pipelines_tests.contract.examples import a_slot, bring_up
+from gp_pipelines_tests.databases.waiting import wait_until
 from gp_pipelines_tests.targets.local.project import Project, database
+
+UP = """
+import pathlib, sys
+from gp_pipelines_tests.targets.local.project import Project
+project = Project(pathlib.Path(sys.argv[1]))
+project.have("api", database={"migrations": {"command": ["migrate"], "directory": "m"}})
+project.up()
+"""
 
 
 def test_up_opens_every_entrance_and_preview(project: Project) -> None:
@@ -76,6 +88,30 @@ def test_up_takes_over_what_a_killed_supervisor_left(project: Project) -> None:
     project.up()
     assert project.pids() == before
     assert Supervisor(project.home).is_up()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["stack.lock", "supervisor/run/envoy.json", "postgres/data.*.new/base", "postgres/run/.s.*"],
+)
+def test_up_ends_what_a_killed_up_began(project: Project, moment: str) -> None:
+    project.have("api", database=database())
+    with subprocess.Popen([sys.executable, "-c", UP, project.directory]) as killed:
+        try:
+            seen = project.home.root.glob
+            wait_until(lambda: list(seen(moment)), still=lambda: killed.poll() is None)
+        finally:
+            killed.kill()
+    address = project.up().entrances["api"]
+    assert httpx.get(address).status_code == 503
+    psycopg.connect(EmbeddedPostgres(project.home).url("api")).close()
+
+
+def test_a_home_that_cannot_be_made_is_named(project: Project) -> None:
+    project.home.root.write_text("a file")
+    with pytest.raises(TargetUnavailable, match=r"var cannot be written: File exists"):
+        project.up()
+    project.home.root.unlink()
 
 
 def test_up_starts_an_envoy_that_was_stopped(project: Project) -> None:

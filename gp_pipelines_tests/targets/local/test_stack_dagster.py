@@ -20,6 +20,19 @@ from gp_pipelines_tests.targets.local.taken_ports import listening_on
 
 SECRET = "s3cr3t-of-the-caller"
 
+JOB_FOR_EACH_SERVICE = """
+import dagster as dg
+from gp_pipelines.services import load_services
+from gp_pipelines.wiring import services_file
+
+@dg.op
+def nothing() -> None: ...
+
+names = load_services(services_file()).names
+defs = dg.Definitions(jobs=[dg.GraphDefinition(n, node_defs=[nothing]).to_job() for n in names])
+"""
+JOBS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name } } } } }"
+
 
 @pytest.fixture
 def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -76,6 +89,15 @@ def test_code_that_cannot_be_loaded_is_reported_until_it_is_corrected(project: P
     assert project.pids() == before
 
 
+def test_a_service_that_was_added_is_known_to_a_dagster_that_runs(project: Project) -> None:
+    project.write("definitions.py", JOB_FOR_EACH_SERVICE)
+    assert _jobs(_up(project)) == {"api"}
+    before = project.pids()
+    project.have("api", "second")
+    assert _jobs(_up(project)) == {"api", "second"}
+    assert project.pids() == before
+
+
 def test_a_dagster_yaml_that_is_wrong_is_reported_with_its_error(project: Project) -> None:
     project.write("dagster.yaml", "no_such_setting: 1\n")
     with pytest.raises(ConfigInvalid, match="no_such_setting"):
@@ -109,6 +131,12 @@ def _serves_the_projects_code(addresses: Addresses) -> None:
     answer = httpx.post(f"{addresses.dagster}/graphql", json={"query": query}).json()
     (repository,) = answer["data"]["repositoriesOrError"]["nodes"]
     assert "small" in {job["name"] for job in repository["jobs"]}
+
+
+def _jobs(addresses: Addresses) -> set[str]:
+    answer = httpx.post(f"{addresses.dagster}/graphql", json={"query": JOBS}).json()
+    (repository,) = answer["data"]["repositoriesOrError"]["nodes"]
+    return {job["name"] for job in repository["jobs"]} - {"__ASSET_JOB"}
 
 
 def _has_the_named_variables_and_no_other(project: Project) -> None:

@@ -58,6 +58,8 @@ class Stack:
         with self._alone(progress):
             require_entrances_free(self._home, self._services)
             move_previews(self._home, self._services, progress)
+            for remark in remarks(self._home, self._services):
+                progress(remark)
             self._postgres.repair()
             if not dagster:
                 self._dagster.remove()
@@ -69,8 +71,6 @@ class Stack:
                 self._dagster.start(progress)
             self._entrance.wait(progress)
             self._postgres.wait(progress)
-            for remark in remarks(self._home, self._services):
-                progress(remark)
             if dagster:
                 self._dagster.wait(progress)
             return self.addresses()

@@ -8,7 +8,7 @@ from gp_pipelines.targets.local.supervisor import Supervisor
 
 
 def remarks(home: Home, services: Services) -> tuple[str, ...]:
-    """For people, one each."""
+    """For people, one each. Ask before the start: a replica that can't listen runs shortly."""
     states = Supervisor(home).states()
     found = []
     for directory in sorted((home.root / "services").glob("*/slots/*")):
@@ -17,7 +17,7 @@ def remarks(home: Home, services: Services) -> tuple[str, ...]:
             continue
         if service not in services.names:
             found.append(
-                f"{service} is not in services.yaml any more, and {directory.name} still runs: "
+                f"{service} is not in services.yaml any more, and {directory.name} still stands: "
                 "its entrance is closed. Put the service back, or remove what it has: "
                 f"`gp down --purge` does (with everything else), or end it and delete {directory}."
             )

@@ -19,6 +19,7 @@ from gp_pipelines_tests.targets.local.project import DAGSTER_YAML, Project
 from gp_pipelines_tests.targets.local.taken_ports import listening_on
 
 SECRET = "s3cr3t-of-the-caller"
+SECRETS = {"TOKEN": {"env": "API_TOKEN"}, "KEY": {"env": "API_KEY"}}
 
 JOB_FOR_EACH_SERVICE = """
 import dagster as dg
@@ -38,7 +39,7 @@ JOBS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { nam
 def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("API_TOKEN", SECRET)
     monkeypatch.setenv("ANOTHERS_TOKEN", "not-for-dagster")
-    project.have("api", secrets={"TOKEN": {"env": "API_TOKEN"}, "KEY": {"env": "API_KEY"}})
+    project.have("api", secrets=SECRETS)
     return project
 
 
@@ -93,7 +94,7 @@ def test_a_service_that_was_added_is_known_to_a_dagster_that_runs(project: Proje
     project.write("definitions.py", JOB_FOR_EACH_SERVICE)
     assert _jobs(_up(project)) == {"api"}
     before = project.pids()
-    project.have("api", "second")
+    project.have("api", "second", secrets=SECRETS)
     assert _jobs(_up(project)) == {"api", "second"}
     assert project.pids() == before
 

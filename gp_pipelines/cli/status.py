@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -57,9 +58,9 @@ def _service(status: ServiceStatus) -> RenderableType:
         f"  {status.entrance or ''}",
     )
     if status.error:
-        return Group(head, Text(f"  {status.error}", style="red"), Text())
+        return Group(head, _indented(status.error), Text())
     lines: list[RenderableType] = [head]
-    lines += [Text(f"  {edit}", style="red") for edit in (*status.drift, *status.problems)]
+    lines += [_indented(each) for each in (*status.drift, *status.problems)]
     if status.holder is not None:
         life = "" if status.holder_lives else "; no sign of life, its work is ended within 60 s"
         lines.append(Text(f"  at work: {status.holder.describe()}{life}"))
@@ -71,6 +72,11 @@ def _service(status: ServiceStatus) -> RenderableType:
     if status.runs:
         lines.append(_runs(status))
     return Group(*lines, Text())
+
+
+def _indented(problem: str) -> RenderableType:
+    """Also its second line, and where the terminal is too narrow for the first."""
+    return Padding(Text(problem, style="red"), (0, 0, 0, 2))
 
 
 def _slots(status: ServiceStatus) -> Table:

@@ -1,0 +1,46 @@
+"""One stack for all of these tests, in one worker: each test takes a service of its own in it."""
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from gp_pipelines_tests.e2e.project import Project, TestedService
+
+SERVICES = 14  # Envoy has three files of each to watch, and the system has a limit for that
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("e2e")
+    project = Project(root)
+    project.add_api("api", timeouts={"drain": 5, "switch": 10, "migrate": 6})
+    project.add("brief", retention_seconds=1)
+    project.add("brief-2", retention_seconds=1)
+    project.add("gated", promotion="manual")
+    project.add_free(SERVICES)
+    try:
+        project.up()
+        yield project
+    finally:
+        project.down()
+    left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if _is_of(p, str(root))]
+    assert left == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def with_a_slot_that_is_due(project: Project) -> TestedService:
+    """From the start on: the schedule looks once a minute, while other tests go on."""
+    service = project.service("brief")
+    service.release("v1")
+    service.release("v2")
+    return service
+
+
+@pytest.fixture
+def service(project: Project) -> TestedService:
+    return project.free()
+
+
+def _is_of(process: psutil.Process, root: str) -> bool:
+    return any(root in part for part in process.info["cmdline"] or ())

@@ -1,0 +1,291 @@
+"""A project of its own with many services, run by `gp up`: the real thing, with short times."""
+
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from gp_pipelines import history
+from gp_pipelines.platform import Platform
+from gp_pipelines.services import load_services
+from gp_pipelines.status import ServiceStatus, read_status
+from gp_pipelines.targets.local.home import Home
+from gp_pipelines.targets.local.supervisor import Supervisor
+from gp_pipelines.wiring import Platforms
+from gp_pipelines_tests.databases.waiting import wait_until
+from gp_pipelines_tests.e2e.dagster import Dagster
+
+CHECKOUT = Path(__file__).parents[2]
+SMALL_SERVICE = Path(__file__).parent / "small_service"
+BIN = Path(sys.executable).parent
+COMMAND_SECONDS = 150.0
+# Until a killed run's work is ended: 15 s of silence, two looks of the sensor, and the work itself.
+RECONCILED_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a `gp` command ended. `out` is stdout, `err` what it told people meanwhile."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The one object that `--json` promises. Raises ValueError for anything else on stdout."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+class Project:
+    """`services` are small ones by name, with what is special about each in services.yaml.
+
+    `apis` are copies of the sample service, with a database of their own.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = Home(root / "var")
+        self.file = root / "services.yaml"
+        self.source = root / "small_service"
+        self._services: dict[str, Any] = {}
+        self._free: list[str] = []
+        shutil.copytree(SMALL_SERVICE, self.source)
+        for name in ("workspace.yaml", "dagster.yaml"):
+            shutil.copy(CHECKOUT / name, root / name)
+
+    def add(self, name: str, **special: Any) -> None:
+        self._add(name, {**_small(self.source, self._trouble(name)), **special})
+
+    def add_free(self, count: int) -> None:
+        """Services that tests may ask for one by one: see `free`."""
+        for number in range(1, count + 1):
+            self.add(f"small-{number}")
+            self._free.append(f"small-{number}")
+
+    def add_api(self, name: str, **special: Any) -> None:
+        self._add(name, {**_sample(), **special})
+
+    def free(self) -> "TestedService":
+        """A service that nobody has released yet."""
+        return self.service(self._free.pop(0))
+
+    def service(self, name: str) -> "TestedService":
+        return TestedService(self, name)
+
+    def up(self) -> None:
+        said = self.gp("up")
+        assert said.code == 0, said.err
+        self.dagster = Dagster(said.object["dagster_url"])
+
+    def down(self) -> None:
+        said = self.gp("down", "--purge")
+        assert said.code == 0, said.err
+
+    def gp(self, *arguments: str, json: bool = True, **environment: str) -> Said:
+        """`gp … --json`, run to its end."""
+        done = subprocess.run(
+            [BIN / "gp", *arguments, *(["--json"] if json else [])],
+            cwd=self.root,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        own = ("GP_HOME", "GP_SERVICES", "DAGSTER_HOME")
+        kept = {name: value for name, value in os.environ.items() if name not in own}
+        return {**kept, "GP_HOME": str(self.home.root), **more}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._services)
+
+    def definition(self, name: str) -> dict[str, Any]:
+        """A copy of what services.yaml has of it."""
+        return copy.deepcopy(self._services[name])
+
+    @property
+    def builds(self) -> Path:
+        """Of the small services, all of them."""
+        return self._builds(self.source)
+
+    @property
+    def platforms(self) -> Platforms:
+        """Opened anew, as another process does it."""
+        return Platforms(load_services(self.file), self.home)
+
+    def pid(self, program: str) -> int | None:
+        state = Supervisor(self.home).state(program)
+        return state.pid if state and state.running else None
+
+    def kill(self, program: str) -> None:
+        """-9. Returns once it is gone, or has been started again."""
+        pid = self.pid(program)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.pid(program) != pid)
+
+    def _add(self, name: str, definition: dict[str, Any]) -> None:
+        self._services[name] = definition
+        self._trouble(name).mkdir(parents=True, exist_ok=True)
+        self.file.write_text(yaml.safe_dump({"services": self._services}))
+        # All services of one source have the same versions: each is built once for all of them.
+        store = self.home.artifacts(name)
+        shared = self._builds(Path(definition["artifact"]["source"]))
+        shared.mkdir(parents=True, exist_ok=True)
+        store.parent.mkdir(parents=True, exist_ok=True)
+        store.unlink(missing_ok=True)
+        store.symlink_to(shared)
+
+    def _builds(self, source: Path) -> Path:
+        return self.root / "builds" / source.name
+
+    def _trouble(self, name: str) -> Path:
+        return self.root / "trouble" / name
+
+
+class TestedService:
+    """One service of the project, and what tests do with it."""
+
+    __test__ = False
+
+    def __init__(self, project: Project, name: str) -> None:
+        self.project = project
+        self.name = name
+        self._trouble = project._trouble(name)
+
+    @property
+    def dagster(self) -> Dagster:
+        return self.project.dagster
+
+    @property
+    def platform(self) -> Platform:
+        return self.project.platforms[self.name]
+
+    @property
+    def status(self) -> ServiceStatus:
+        """As `gp status` reads it."""
+        return read_status(self.platform)
+
+    @property
+    def live(self) -> str | None:
+        """The version."""
+        record = self.platform.target.traffic.read().record
+        return record.live.version if record.live else None
+
+    @property
+    def slots(self) -> list[str]:
+        """The versions that stand on the target."""
+        return sorted(status.slot.version for status in self.platform.target.slots.list())
+
+    def launch(self, version: str, **fields: Any) -> str:
+        """A release, from the launchpad."""
+        return self.dagster.launch("release", service=self.name, version=version, **fields)
+
+    def release(self, version: str, **fields: Any) -> str:
+        """One that succeeds. Its run's id."""
+        run_id = self.launch(version, **fields)
+        status = self.dagster.end_of(run_id)
+        assert status == "SUCCESS", self.dagster.failure(run_id)
+        return run_id
+
+    def has_settled(self) -> bool:
+        """Nobody holds the fence, and nothing is unfinished."""
+        record = self.platform.target.traffic.read().record
+        return record.holder is None and record.confirmed
+
+    def settle(self, seconds: float = RECONCILED_SECONDS) -> None:
+        wait_until(self.has_settled, seconds=seconds)
+
+    @property
+    def ledger(self) -> list[dict[str, Any]]:
+        """The releases as the target remembers them, newest first."""
+        return history.newest_first(self.platform.target.ledger)
+
+    def answers(self) -> str | None:
+        """The version that users reach; None if they reach nothing."""
+        answer = httpx.get(f"{self.platform.target.entrance.url}/identity", trust_env=False)
+        if answer.status_code == 503:
+            return None
+        return str(answer.raise_for_status().json()["version"])
+
+    def outcome(self, run_id: str) -> str | None:
+        """What the target remembers of this run's release. AssertionError if nothing."""
+        found = [run["outcome"] for run in self.status.runs if run["run_id"] == run_id]
+        assert len(found) == 1, self.status.runs
+        return found[0]
+
+    @contextmanager
+    def trouble(self, how: str, version: str) -> Iterator[None]:
+        """See small_service/service.py."""
+        self.begin(how, version)
+        try:
+            yield
+        finally:
+            self.end(how, version)
+
+    def begin(self, how: str, version: str) -> None:
+        (self._trouble / f"{how}-{version}").touch()
+
+    def end_trouble(self) -> None:
+        for file in self._trouble.iterdir():
+            file.unlink()
+
+    def launch_unverifiable(self, version: str) -> str:
+        """A release whose switch cannot be verified. Returns when it has passed its smoke checks.
+
+        `unknown` is the trouble to end afterwards.
+        """
+        asked = self._trouble / f"asked-{version}"
+        asked.unlink(missing_ok=True)
+        with self.trouble("waiting", version):
+            run_id = self.launch(version)
+            wait_until(asked.exists, seconds=60)
+            self.begin("unknown", version)
+        return run_id
+
+    def end(self, how: str, version: str) -> None:
+        (self._trouble / f"{how}-{version}").unlink(missing_ok=True)
+
+
+def _small(source: Path, trouble: Path) -> dict[str, Any]:
+    return {
+        "replicas": 1,
+        "artifact": {"kind": "wheel", "source": str(source), "versions": ["v1", "v2"]},
+        "command": ["small-service"],
+        "environment": {"TROUBLE": str(trouble)},
+        "identity": {"path": "/identity"},
+        "smoke": {
+            "checks": [
+                {"path": "/identity", "json": {"version": "{version}"}},
+                {"path": "/check", "max_ms": 60000},
+            ],
+            "repeat": 1,
+        },
+        "timeouts": {"drain": 2, "switch": 8, "deploy": 30, "smoke": 60},
+    }
+
+
+def _sample() -> dict[str, Any]:
+    services = yaml.safe_load((CHECKOUT / "services.yaml").read_text())["services"]
+    sample: dict[str, Any] = services["ghostpirates-api"]
+    sample["artifact"]["source"] = str(CHECKOUT / sample["artifact"]["source"])
+    sample["timeouts"] = {"drain": 5, "switch": 10}
+    return sample

@@ -15,6 +15,7 @@ help: ## show this
 install: $(INSTALLED) ## the environment .venv, with pinned and hashed requirements
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
+	@echo "installing into $(VENV): 0.8 GB, one to four minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

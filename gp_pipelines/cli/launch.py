@@ -15,7 +15,7 @@ from gp_pipelines.cli.project import Project
 from gp_pipelines.cli.run_view import RunView
 from gp_pipelines.errors import TargetUnavailable
 
-GOOD = {"done": "done", "waiting": "proved; it waits for `gp promote` or `gp reject`,"}
+GOOD = {"done": "", "waiting": "; what was proved waits for `gp promote` or `gp reject`"}
 
 
 def launch(
@@ -56,7 +56,7 @@ def _tags(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _tell(view: RunView, seconds: float) -> None:
     if view.outcome in GOOD:
-        progress.print(f"[bold green]✓[/] {GOOD[view.outcome]} in {seconds:.1f} s")
+        progress.print(f"[bold green]✓[/] done in {seconds:.1f} s{GOOD[view.outcome]}")
     else:
         progress.print(f"[bold red]✗ {view.outcome}[/] after {seconds:.1f} s")
         say(view.failure or f"The run ended as {view.status}.")

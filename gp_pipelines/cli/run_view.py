@@ -78,7 +78,7 @@ class RunView:
         elif key in self.steps and kind == "LogMessageEvent" and event["level"] in TOLD:
             # (Dagster also logs for steps that it does not start; those are of no interest.)
             self.steps[key].said = event["message"]
-            self.lines.append(f"  {key}: {event['message']}")
+            self.lines.append(f"  {key}: {event['message']}".replace("\n", "\n    "))
 
     def _move(self, step: Step, at: float, event: Mapping[str, Any]) -> None:
         if step.state == "running":
@@ -86,7 +86,8 @@ class RunView:
             self.lines.append(f"{step.mark} {step.name}")
             return
         step.ended = at
-        self.lines.append(f"{step.mark} {step.name} ({step.seconds(at):.1f} s)")
+        took = "skipped" if step.state == "skipped" else f"{step.seconds(at):.1f} s"
+        self.lines.append(f"{step.mark} {step.name} ({took})")
         if step.state == "failed":
             self._note_failure(event)
 

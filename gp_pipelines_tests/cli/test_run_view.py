@@ -59,8 +59,8 @@ def test_a_refusal_is_told_from_a_failure() -> None:
 
 
 def test_a_release_whose_switch_was_skipped_waits() -> None:
-    skipped = event("ExecutionStepSkippedEvent", "switch")
-    assert view_of("SUCCESS", skipped).outcome == "waiting"
+    skipped = view_of("SUCCESS", event("ExecutionStepSkippedEvent", "switch"))
+    assert (skipped.outcome, skipped.lines) == ("waiting", ["- switch (skipped)"])
     assert view_of("SUCCESS").outcome == "done"
     assert view_of("CANCELED").outcome == "canceled"
 
@@ -68,6 +68,11 @@ def test_a_release_whose_switch_was_skipped_waits() -> None:
 def test_a_run_that_fails_outside_of_its_steps_says_why() -> None:
     error = {"message": "the process was killed"}
     assert view_of("FAILURE", event("RunFailureEvent", error=error)).failure == error["message"]
+
+
+def test_what_follows_the_first_line_is_indented_with_it() -> None:
+    view = view_of("STARTED", event("ExecutionStepStartEvent", "migrate"), said("migrate", "1\n2"))
+    assert view.lines[1:] == ["  migrate: 1\n    2"]
 
 
 def test_only_new_lines_are_told() -> None:

@@ -101,7 +101,8 @@ def _expect_untouched(
         versions == {"v2"} and released.failed == 0,
         f"answered by {', '.join(sorted(versions))}; {released.failed} lost",
     )
-    report.expect("the failed slot is gone", after["idle"] is None, after["idle"])
+    gone = after["idle"] is None
+    report.expect("the failed slot is gone", gone, "gone" if gone else after["idle"])
 
 
 def _retire(project: DemoProject, report: Report, load: Load) -> None:
@@ -129,7 +130,9 @@ def _conclude(project: DemoProject, report: Report, results: Results) -> None:
     )
     runs = {run["run_id"]: run["outcome"] for run in _status(project)["runs"]}
     told = {each.run_id: each.outcome for each in report.releases}
-    report.expect("`gp status` remembers the same releases", runs == told, runs)
+    same = runs == told
+    found = f"{len(runs)} releases" if same else f"{runs}, expected {told}"
+    report.expect("`gp status` remembers the same releases", same, found)
 
 
 def _status(project: DemoProject) -> dict[str, Any]:

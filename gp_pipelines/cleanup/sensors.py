@@ -15,7 +15,9 @@ from gp_pipelines.cleanup.watch import Seen, look
 from gp_pipelines.errors import GpError
 from gp_pipelines.wiring import Platforms
 
-EVERY_SECONDS = 5  # the floor of Dagster's sensor daemon
+# Below the 5 s in which Dagster's sensor daemon goes round: with just 5, every other round is too
+# early by a moment, and left out.
+EVERY_SECONDS = 4
 
 
 def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.ScheduleDefinition:

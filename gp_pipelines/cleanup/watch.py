@@ -10,8 +10,11 @@ from gp_pipelines.cleanup.reconcile import open_histories, unfinished
 from gp_pipelines.errors import RecordLost
 from gp_pipelines.platform import Platform
 from gp_pipelines.traffic import events
-from gp_pipelines.traffic.liveness import DEAD_AFTER_SECONDS
+from gp_pipelines.traffic.liveness import RENEW_SECONDS
 
+# Silence that makes the holder worth a run. It is no proof of death: that run waits for the proof
+# itself before it touches anything, and the two waits are not to add up.
+SUSPECT_AFTER_SECONDS = 3 * RENEW_SECONDS
 # What could not be ended is tried again, but is not to fill the run history.
 AGAIN_AFTER_SECONDS = 30.0
 
@@ -47,7 +50,7 @@ def look(platform: Platform, before: Seen, now: float) -> Look:
     seen = Seen(record.fence, beat.renewals if beat else None, now, before.launched)
     if (seen.fence, seen.renewals) == (before.fence, before.renewals):
         seen = replace(seen, since=before.since)
-    if record.holder is not None and now - seen.since < DEAD_AFTER_SECONDS:
+    if record.holder is not None and now - seen.since < SUSPECT_AFTER_SECONDS:
         return Look(seen, why_not=f"{record.holder.describe()} is at work, or was just now")
     if reading.edits:
         return Look(seen, why_not=f"changed by hand, a person has to decide: {reading.edits[0]}")

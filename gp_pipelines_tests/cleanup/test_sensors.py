@@ -10,11 +10,10 @@ import pytest
 
 from gp_pipelines.cleanup.job import cleanup_job, reconcile_job
 from gp_pipelines.cleanup.sensors import cleanup_schedule, reconcile_sensor
-from gp_pipelines.cleanup.watch import AGAIN_AFTER_SECONDS
+from gp_pipelines.cleanup.watch import AGAIN_AFTER_SECONDS, SUSPECT_AFTER_SECONDS
 from gp_pipelines.model import Color, Holder, KeptSlot, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.services import Service, Services
-from gp_pipelines.traffic.liveness import DEAD_AFTER_SECONDS
 from gp_pipelines_tests.faults.fake_target import FakeTarget, World
 
 HOLDER = Holder("run-1", "release-1", "release", "ann", 1)
@@ -110,16 +109,16 @@ def test_a_service_that_cannot_be_read_does_not_keep_the_next_from_cleanup(
     assert [request.run_config for request in tick.run_requests] == [{"service": "two"}]
 
 
-def test_a_silent_holder_is_dead_only_after_its_time(
+def test_a_silent_holder_is_worth_a_run_only_after_a_while(
     platforms: TwoServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     platforms.worlds["one"].record = TrafficRecord("one", revision=1, fence=1, holder=HOLDER)
     first = sensor_tick(platforms, None, 1000.0, monkeypatch)
     assert not first.run_requests
     assert "is at work" in first.skip_message
-    early = sensor_tick(platforms, first.cursor, 1000.0 + DEAD_AFTER_SECONDS - 1, monkeypatch)
+    early = sensor_tick(platforms, first.cursor, 1000.0 + SUSPECT_AFTER_SECONDS - 1, monkeypatch)
     assert not early.run_requests
-    late = sensor_tick(platforms, early.cursor, 1000.0 + DEAD_AFTER_SECONDS + 1, monkeypatch)
+    late = sensor_tick(platforms, early.cursor, 1000.0 + SUSPECT_AFTER_SECONDS + 1, monkeypatch)
     assert [request.run_config for request in late.run_requests] == [{"service": "one"}]
 
 

@@ -17,7 +17,7 @@ def test_the_rules_hold_whatever_happens(number: int) -> None:
         run_state_machine_as_test(
             stories,
             settings=settings(
-                max_examples=1200,
+                max_examples=900,
                 stateful_step_count=50,
                 deadline=None,
                 database=None,

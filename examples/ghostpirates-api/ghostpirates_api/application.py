@@ -61,6 +61,7 @@ def application(settings: Settings, metrics: Metrics) -> Starlette:
             HTTPException: _declined,
             psycopg.OperationalError: _database_unreachable,
             PoolTimeout: _database_unreachable,
+            psycopg.Error: _query_refused,
             Exception: _failed,
         },
         lifespan=lifespan,
@@ -75,6 +76,12 @@ async def _declined(request: Request, error: Exception) -> Response:
 async def _database_unreachable(request: Request, error: Exception) -> Response:
     log.warning("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse({"error": "The database does not answer."}, 503)
+
+
+async def _query_refused(request: Request, error: Exception) -> Response:
+    """Answered here, and not as any other error: that would cost the client its connection."""
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    return JSONResponse({"error": "This is our mistake."}, 500)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

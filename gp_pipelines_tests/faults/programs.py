@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.databases.contract import Pending
 from gp_pipelines.errors import FenceLost, GpError
 from gp_pipelines.model import Artifact, Holder, Plan
 from gp_pipelines.platform import Platform
@@ -50,12 +52,22 @@ def an_artifact(version: str) -> Artifact:
     return Artifact("api", version, f"sha256:{version}", "/somewhere", 1, built=False)
 
 
+class BehindDatabase:
+    """Has something to migrate, and is not asked for more."""
+
+    def pending(self, artifact: Artifact) -> Pending:
+        return Pending(("2_more",), ())
+
+
+DATABASE: Any = None  # what all programs work with
+
+
 def platform_of(program: Program, service: Service) -> Platform:
     return Platform(
         service=service,
         target=program.target,
         artifacts=StoredArtifacts(),  # type: ignore[arg-type]
-        database=None,
+        database=DATABASE,
         read_secret=lambda name: name,
     )
 

@@ -7,6 +7,7 @@ measured; the file says what. 2 is wrong usage.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser("gp_pipelines_tests.bench", description=__doc__)
     parser.add_argument("--area", choices=AREAS, help="only this one")
     area = parser.parse_args().area
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then, too
     directory = Home.beside(CHECKOUT / "services.yaml").root / "bench"
     wanted = [area] if area else list(AREAS)
     measured = [bench(name, AREAS[name], directory) for name in wanted]

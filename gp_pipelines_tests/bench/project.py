@@ -9,13 +9,14 @@ from gp_pipelines_tests.bench.figure import Progress
 from gp_pipelines_tests.demo.project import DemoProject
 
 SERVICE = "ghostpirates-api"
+RETENTION_SECONDS = 3600  # no cleanup falls into a release that is timed
 
 
 @contextmanager
 def running_project(progress: Progress) -> Iterator[DemoProject]:
     """Up, with v2 live and nothing pending; purged afterwards. Raises RuntimeError."""
     with tempfile.TemporaryDirectory(prefix="gp-bench-") as root:
-        project = DemoProject(Path(root) / "project")
+        project = DemoProject(Path(root) / "project", RETENTION_SECONDS)
         project.make()
         try:
             progress("starting a stack")

@@ -19,8 +19,9 @@ COMMAND_SECONDS = 300
 class DemoProject:
     """`root` is made anew: services.yaml with short times, and what Dagster reads beside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, retention_seconds: float = RETENTION_SECONDS) -> None:
         self.root = root
+        self.retention_seconds = retention_seconds
         self.services = root / "services.yaml"
 
     def make(self) -> None:
@@ -30,7 +31,8 @@ class DemoProject:
         self.root.mkdir(parents=True)
         for name in ("workspace.yaml", "dagster.yaml"):
             shutil.copy(CHECKOUT / name, self.root / name)
-        self.services.write_text(yaml.safe_dump(_with_short_times(CHECKOUT / "services.yaml")))
+        content = _with_short_times(CHECKOUT / "services.yaml", self.retention_seconds)
+        self.services.write_text(yaml.safe_dump(content))
 
     def gp(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """The exit code and the object of `gp … --json`, its progress on our stderr.
@@ -60,11 +62,11 @@ def _without_own_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "GP_SERVICES"}
 
 
-def _with_short_times(services: Path) -> Any:
+def _with_short_times(services: Path, retention_seconds: float) -> Any:
     content = yaml.safe_load(services.read_text())
     for service in content["services"].values():
         service["artifact"]["source"] = str(services.parent / service["artifact"]["source"])
-        service["retention_seconds"] = RETENTION_SECONDS
+        service["retention_seconds"] = retention_seconds
         service["timeouts"] = {"drain": 10}
         service["target"].pop("port", None)
     return content

@@ -5,10 +5,11 @@ time: where nothing is unfinished nothing happens.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from gp_pipelines import history
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.model import Holder, KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform, Progress
 from gp_pipelines.targets.contract import Ledger, SlotStatus
 from gp_pipelines.traffic.conclude import confirm
@@ -62,14 +63,17 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     done = []
     if not hold.read().record.confirmed:
         done.append(_settle_traffic(hold, platform, progress))
-    record = hold.read().record
-    if not record.confirmed:
+    reading = hold.read()
+    if not reading.record.confirmed:
         return done
     drain = platform.service.timeouts.drain
-    for kept in record.kept:
+    for kept in reading.record.kept:
         if kept.state is SlotState.RETIRING:
             retire(hold, platform.target, kept.slot, drain, "a dead run had begun to", progress)
             done.append(f"finished the retirement of {kept.slot.describe()}")
+        elif _is_failed_and_due(kept, reading.now, hold.holder):
+            retire(hold, platform.target, kept.slot, drain, "its release failed", progress)
+            done.append(f"removed {kept.slot.describe()}, which a dead run had left")
     for slot in strays(hold.read().record, platform.target.slots.list()):
         if slot.release_id == hold.holder.release_id:
             continue  # a re-executed run goes on with the slot that its killed first run left
@@ -81,6 +85,12 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
             history.ended(ledger, release_id, outcome, "its run died before it could say so")
             done.append(f"release {release_id} has ended: {outcome}")
     return done
+
+
+def _is_failed_and_due(kept: KeptSlot, now: datetime, holder: Holder) -> bool:
+    """As what was just switched back is, where nothing is kept to be looked at."""
+    due = kept.deadline is not None and kept.deadline <= now
+    return kept.state is SlotState.KEPT and due and kept.slot.release_id != holder.release_id
 
 
 def _ended_as(record: TrafficRecord, release_id: str, outcome: str | None) -> str:

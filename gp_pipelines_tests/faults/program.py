@@ -46,6 +46,7 @@ class Program:
         self.state = State.WORKING
         self.error: BaseException | None = None
         self.said: list[str] = []
+        self.last_call = ""  # the one that it makes next, or has just made
         self.beating = False
         self._work = work
         self._calls = 0
@@ -77,6 +78,7 @@ class Program:
         self.clock.forget(self)
 
     def freeze(self) -> None:
+        assert self.can_go
         self.state = State.FROZEN
 
     def wake(self) -> None:
@@ -119,6 +121,7 @@ class Program:
         self.world.acting = self.run_id
         if self.beating:
             return
+        self.last_call = call
         while self._calls == 0 and not self._gone:
             self._turn_over.release()
             self._turn.acquire()

@@ -142,7 +142,7 @@ def run_rejection(program: Program, service: Service) -> None:
 def run_cleanup(program: Program, service: Service) -> None:
     cleanup(
         platform_of(program, service),
-        _holder(program, "cleanup"),
+        holder_of(program, "cleanup"),
         program.progress,
         clock=program.monotonic,
         sleep=program.sleep,
@@ -151,7 +151,7 @@ def run_cleanup(program: Program, service: Service) -> None:
 
 def run_reconciler(program: Program, service: Service) -> None:
     platform = platform_of(program, service)
-    store, holder = platform.target.traffic, _holder(program, "reconcile")
+    store, holder = platform.target.traffic, holder_of(program, "reconcile")
     hold = take(store, holder, program.progress, clock=program.monotonic, sleep=program.sleep)
     try:
         with hold.step(60):
@@ -165,7 +165,7 @@ def seize_fence(program: Program) -> None:
     """Take the fence without looking at its holder, as a rollback does, and leave it again."""
     store = program.target.traffic
     before = store.read()
-    holder = _holder(program, "rollback")
+    holder = holder_of(program, "rollback")
     taken = transitions.taken(before.record, holder)
     written = store.write(replace(taken, revision=taken.revision + 1), before)
     store.write_copy(written.record)
@@ -198,5 +198,5 @@ def _ended(attempt: Attempt) -> Iterator[None]:
         attempt.close()
 
 
-def _holder(program: Program, kind: str) -> Holder:
+def holder_of(program: Program, kind: str) -> Holder:
     return Holder(program.run_id, program.run_id, kind, "a person")

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 
-from gp_pipelines_tests.databases.waiting import wait_until
+from gp_pipelines_tests.e2e.patience import EVERY_SECONDS, wait_until
 
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 LOCATION = "gp_pipelines"
 REPOSITORY = "__repository__"
-RUN_SECONDS = 90.0
+RUN_SECONDS = 120.0
 
 LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
   ... on LaunchRunSuccess { run { runId } }
@@ -54,7 +54,7 @@ Event = Mapping[str, Any]
 class Dagster:
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(timeout=30.0, trust_env=False)
+        self._client = httpx.Client(timeout=60.0, trust_env=False)
 
     def ask(self, query: str, **variables: Any) -> Any:
         answer = self._client.post(
@@ -128,7 +128,7 @@ class Dagster:
                 return found[0]
             assert not ended, [event["message"] for event in self.events(run_id)]
             assert time.monotonic() < deadline, "no such event"
-            time.sleep(0.05)
+            time.sleep(EVERY_SECONDS)
 
     def wait_for_step(self, run_id: str, step: str) -> None:
         self.wait_for(

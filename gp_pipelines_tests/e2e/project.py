@@ -7,9 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from gp_pipelines.status import ServiceStatus, read_status
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.supervisor import Supervisor
 from gp_pipelines.wiring import Platforms
-from gp_pipelines_tests.databases.waiting import wait_until
 from gp_pipelines_tests.e2e.dagster import Dagster
+from gp_pipelines_tests.e2e.patience import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 SMALL_SERVICE = Path(__file__).parent / "small_service"
@@ -170,13 +171,15 @@ class TestedService:
         self.project = project
         self.name = name
         self._trouble = project._trouble(name)
+        self._ends: list[Callable[[], None]] = []
 
     @property
     def dagster(self) -> Dagster:
         return self.project.dagster
 
-    @property
+    @cached_property
     def platform(self) -> Platform:
+        """It reads the target afresh, each time."""
         return self.project.platforms[self.name]
 
     @property
@@ -244,9 +247,15 @@ class TestedService:
     def begin(self, how: str, version: str) -> None:
         (self._trouble / f"{how}-{version}").touch()
 
+    def end_with_trouble(self, end: Callable[[], None]) -> None:
+        """Something else that is the matter with it."""
+        self._ends.append(end)
+
     def end_trouble(self) -> None:
         for file in self._trouble.iterdir():
             file.unlink()
+        while self._ends:
+            self._ends.pop()()
 
     def launch_unverifiable(self, version: str) -> str:
         """A release whose switch cannot be verified. Returns when it has passed its smoke checks.
@@ -257,7 +266,7 @@ class TestedService:
         asked.unlink(missing_ok=True)
         with self.trouble("waiting", version):
             run_id = self.launch(version)
-            wait_until(asked.exists, seconds=60)
+            wait_until(asked.exists, seconds=60, every=0.02)
             self.begin("unknown", version)
         return run_id
 

@@ -5,7 +5,7 @@ import pytest
 
 from gp_pipelines import tags
 from gp_pipelines.targets.local.postgres import EmbeddedPostgres
-from gp_pipelines_tests.databases.waiting import wait_until
+from gp_pipelines_tests.e2e.patience import wait_until
 from gp_pipelines_tests.e2e.project import Project, TestedService
 
 pytestmark = pytest.mark.xdist_group("e2e")

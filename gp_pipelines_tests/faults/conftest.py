@@ -1,0 +1,22 @@
+"""A whole stack of its own for the tests that kill what runs in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gp_pipelines_tests.e2e.project import Project
+
+SERVICES = 10  # Envoy has three files of each to watch, and the system has a limit for that
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project(tmp_path_factory.mktemp("faults"))
+    for name in ("api-backup", "api-migrate"):
+        project.add_api(name)
+    project.add_free(SERVICES)
+    try:
+        project.up()
+        yield project
+    finally:
+        project.down()

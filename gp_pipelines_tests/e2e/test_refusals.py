@@ -14,9 +14,9 @@ def test_a_service_is_released_once_at_a_time_and_another_one_beside_it(
     project: Project, service: TestedService
 ) -> None:
     dagster = service.dagster
-    with service.trouble("waiting", "v1"):
+    with service.trouble("sick", "v1"):  # it is deployed for as long as that
         first = service.launch("v1")
-        dagster.wait_for_step(first, "smoke")
+        dagster.wait_for_line(first, "starting 1 replicas of v1")
 
         second = service.launch("v2")
         assert dagster.end_of(second) == "FAILURE"

@@ -6,7 +6,7 @@ import pytest
 
 from gp_pipelines_tests.e2e.project import Project
 
-SERVICES = 10  # Envoy has three files of each to watch, and the system has a limit for that
+SERVICES = 8  # Envoy has three files of each to watch, and the system has a limit for that
 
 
 @pytest.fixture(scope="session")

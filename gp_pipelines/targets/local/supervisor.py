@@ -32,6 +32,7 @@ from gp_pipelines.targets.local.supervisor_rpc import (
 from gp_pipelines.targets.local.supervisord import Supervisord
 
 LOCK_SECONDS = 60.0
+REMOVE_ATTEMPTS = 5
 STOP_MARGIN_SECONDS = 10.0  # beyond a program's own time to end
 IDLE_STATES = {"STOPPED", "EXITED", "FATAL"}
 
@@ -118,14 +119,15 @@ class Supervisor:
                     missing_ok=True
                 )  # nobody starts it again from now on
             self._daemon.configure(self._programs().values())
-        self.stop(*names)
-        with self._lock():
-            if self.is_up():
-                self._daemon.rpc.call("reloadConfig")
-                for name in names:
-                    self._daemon.rpc.call("removeProcessGroup", name, ignore=(BAD_NAME,))
-            for name in names:
-                self._forget_run(name)
+        for _ in range(REMOVE_ATTEMPTS):
+            self.stop(*names)
+            if self._forget(names):
+                return
+        raise TargetUnavailable(
+            f"{', '.join(names)} are started again whenever they are stopped.",
+            state="They are not removed.",
+            advice=f"See {self._daemon.log}.",
+        )
 
     def state(self, name: str) -> ProgramState | None:
         """None for a program that was never put, or has been removed."""
@@ -160,6 +162,20 @@ class Supervisor:
         call("removeProcessGroup", name, ignore=(BAD_NAME, STILL_RUNNING))
         call("addProcessGroup", name, ignore=(ALREADY_ADDED,))
         call("startProcess", name, False, ignore=(ALREADY_STARTED,))
+
+    def _forget(self, names: tuple[str, ...]) -> bool:
+        """False if one that had died by itself was started again since it was stopped."""
+        call = self._daemon.rpc.call
+        with self._lock():
+            if self.is_up():
+                call("reloadConfig")
+                for name in names:
+                    call("removeProcessGroup", name, ignore=(BAD_NAME, STILL_RUNNING))
+                if any(call("getProcessInfo", name, ignore=(BAD_NAME,)) for name in names):
+                    return False
+            for name in names:
+                self._forget_run(name)
+        return True
 
     def _wait_until_idle(self, name: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -133,6 +134,25 @@ def test_a_removed_program_is_gone_with_its_secrets(home: Home, supervisor: Supe
     assert ProcessId.of(pid) is None
     assert supervisor.state("program") is None
     assert not Supervisord(home.supervisor).definition("program").exists()
+
+
+def test_one_that_dies_while_it_is_removed_is_removed_all_the_same(
+    home: Home, supervisor: Supervisor
+) -> None:
+    """supervisord may start it again after it was found to have ended."""
+    for number in range(40):
+        name = f"program-{number}"
+        log = home.root / "logs" / f"{name}.log"
+        supervisor.put(_program(home, SLEEPS, name=name, log=log))
+        wait_until(lambda log=log: log.exists() and "started" in log.read_text())
+        state = supervisor.state(name)
+        process = ProcessId.of(state.pid) if state and state.pid else None
+        assert process is not None
+        dying = threading.Timer(number % 20 * 0.002, process.kill)
+        dying.start()
+        supervisor.remove(name)
+        dying.join()
+        assert supervisor.state(name) is None
 
 
 def test_one_that_does_not_end_when_asked_is_killed(home: Home, supervisor: Supervisor) -> None:

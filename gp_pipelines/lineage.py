@@ -53,9 +53,18 @@ def trigger_of(tags: Mapping[str, str]) -> str:
     return "sensor" if "dagster/sensor_name" in tags else "ui"
 
 
-def tag_request(context: dg.OpExecutionContext, service: str, version: str | None = None) -> None:
-    """Tag a run with what it was asked for; one launched in the UI has no tags of ours yet."""
+def tag_request(
+    context: dg.OpExecutionContext,
+    service: str,
+    version: str | None = None,
+    source_run_id: str | None = None,
+) -> None:
+    """Tag a run with what it was asked for; one launched in the UI has no tags of ours yet.
+
+    `source_run_id` is the run from which this one follows, where its launcher need not know it.
+    """
     tags = context.run.tags
+    source = source_run_id or tags.get(SOURCE_RUN_ID) or context.run.parent_run_id
     _tag(
         context,
         {
@@ -63,7 +72,7 @@ def tag_request(context: dg.OpExecutionContext, service: str, version: str | Non
             **({VERSION: version} if version else {}),
             ACTOR: actor_of(tags),
             TRIGGER: trigger_of(tags),
-            SOURCE_RUN_ID: tags.get(SOURCE_RUN_ID) or context.run.parent_run_id or context.run_id,
+            SOURCE_RUN_ID: source or context.run_id,
         },
     )
 

@@ -193,7 +193,7 @@ def plan_promotion(
         report_dead = lineage.report_dead_holder(context, attempt.platform.target)
         decided, artifact = promotion.plan_promotion(attempt)
     report_dead()
-    lineage.tag_request(context, service, decided.version)
+    lineage.tag_request(context, service, decided.version, decided.release_id)
     lineage.tag_plan(context, decided)
     context.add_output_metadata(tables.plan_metadata(decided, artifact), output_name="plan")
     return decided, artifact

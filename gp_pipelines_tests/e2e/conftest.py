@@ -19,11 +19,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.add("brief-2", retention_seconds=1)
     project.add("gated", promotion="manual")
     project.add_free(SERVICES)
-    try:
-        project.up()
+    with project.running():
         yield project
-    finally:
-        project.down()
     left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if _is_of(p, str(root))]
     assert left == []
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import yaml
@@ -86,6 +86,26 @@ class Project:
 
     def service(self, name: str) -> "TestedService":
         return TestedService(self, name)
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Up, and taken down at the end, also when this process does not live to see it."""
+        guardian = subprocess.Popen(
+            [sys.executable, "-m", "gp_pipelines_tests.e2e.guardian", str(os.getpid()), self.root],
+            cwd=CHECKOUT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            self.up()
+            yield self
+        finally:
+            self.down()
+            guardian.kill()
+            guardian.wait()
 
     def up(self) -> None:
         said = self.gp("up")

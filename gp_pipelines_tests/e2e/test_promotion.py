@@ -31,7 +31,8 @@ def test_a_release_waits_for_a_person_and_goes_live_when_it_is_promoted(project:
     assert dagster.end_of(promoted) == "SUCCESS", dagster.failure(promoted)
     assert (service.live, service.answers()) == ("v1", "v1")
     assert service.outcome(waiting) == "released"
-    assert dagster.run(promoted)["tags"]["gp/release_id"] == waiting
+    run_tags = dagster.run(promoted)["tags"]
+    assert (run_tags["gp/release_id"], run_tags["gp/source_run_id"]) == (waiting, waiting)
 
     nothing = project.gp("promote", "gated")
     assert nothing.code == 1

@@ -15,8 +15,5 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     for name in ("api-backup", "api-migrate"):
         project.add_api(name)
     project.add_free(SERVICES)
-    try:
-        project.up()
+    with project.running():
         yield project
-    finally:
-        project.down()

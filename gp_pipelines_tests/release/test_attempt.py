@@ -112,7 +112,7 @@ def test_a_run_is_not_gone_on_with_once_something_else_is_live(story: Story) -> 
     story.release("2")
     again = story.again(failed, "smoke")
     assert isinstance(again.error, Refused)
-    assert "has moved on" in str(again.error)
+    assert "has moved on since release #1 was planned" in str(again.error)
     assert story.standing == {story.live.name}
 
 

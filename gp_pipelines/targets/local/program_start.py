@@ -99,6 +99,9 @@ def _become(program: Mapping[str, Any]) -> None:
         if program["user"] is not None:
             _drop_privileges(program["user"])  # from here on, not even Python's files may be open
         os.chdir(program["directory"])
+        # supervisord may poll its end of our input as if it were a closed connection's (it does not
+        # forget those), and would never rest if nobody had the other end. So we keep it, unread.
+        os.set_inheritable(os.dup(0), True)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         # Python ignores SIGPIPE, and that is inherited. It is left so: a program that outlives
         # supervisord must not die of its next line of output.

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -47,6 +48,20 @@ def test_a_program_that_dies_is_started_again(home: Home, supervisor: Supervisor
     assert state.running
     assert state.restarts == 1
     wait_until(lambda: "SIGKILL" in _state(supervisor).detail)
+
+
+def test_supervisord_rests_when_nothing_happens(home: Home, supervisor: Supervisor) -> None:
+    """Also after a start in which it has used the number of a closed connection again."""
+    first = _started(supervisor, _program(home, SLEEPS))
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: _state(supervisor).pid not in (None, first))
+    daemon = Supervisord(home.supervisor).process()
+    assert daemon is not None
+    time.sleep(1)  # what it still had to do
+    before = psutil.Process(daemon.pid).cpu_times()
+    time.sleep(2)
+    after = psutil.Process(daemon.pid).cpu_times()
+    assert after.user + after.system - before.user - before.system < 0.1
 
 
 def test_programs_serve_on_when_supervisord_is_killed_and_are_taken_over(

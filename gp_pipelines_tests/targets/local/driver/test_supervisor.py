@@ -1,10 +1,12 @@
 """Programs that are kept running: real supervisord, real processes."""
 
 import os
+import select
 import signal
 import stat
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.targets.local import program_start
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.processes import ProcessId
 from gp_pipelines.targets.local.program import Program, ProgramState
@@ -50,18 +53,26 @@ def test_a_program_that_dies_is_started_again(home: Home, supervisor: Supervisor
     wait_until(lambda: "SIGKILL" in _state(supervisor).detail)
 
 
-def test_supervisord_rests_when_nothing_happens(home: Home, supervisor: Supervisor) -> None:
-    """Also after a start in which it has used the number of a closed connection again."""
-    first = _started(supervisor, _program(home, SLEEPS))
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: _state(supervisor).pid not in (None, first))
-    daemon = Supervisord(home.supervisor).process()
-    assert daemon is not None
-    time.sleep(1)  # what it still had to do
-    before = psutil.Process(daemon.pid).cpu_times()
-    time.sleep(2)
-    after = psutil.Process(daemon.pid).cpu_times()
-    assert after.user + after.system - before.user - before.system < 0.1
+def test_a_programs_input_is_nothing_and_its_pipe_stays_open(tmp_path: Path) -> None:
+    """A pipe that nobody can read from is an error to poll, and supervisord may poll it for ever.
+
+    (Where the pipe has the number of a connection that was closed in the same moment.)
+    """
+    home = Home(tmp_path)
+    program = _program(home, "cat; echo started; exec sleep 300")
+    definition, run = tmp_path / "definition.json", tmp_path / "run.json"
+    definition.write_text(program.to_json())
+    command = [sys.executable, "-I", "-m", program_start.__name__, str(definition), str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == b"started\n"
+            poll = select.poll()
+            poll.register(process.stdin, select.POLLIN | select.POLLPRI | select.POLLHUP)
+            assert poll.poll(0) == []
+        finally:
+            process.kill()
 
 
 def test_programs_serve_on_when_supervisord_is_killed_and_are_taken_over(

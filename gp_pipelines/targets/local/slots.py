@@ -89,8 +89,12 @@ class LocalSlots:
         if not directory.exists():
             return
         programs = self._programs(name)
+        # Also those that the supervisor has forgotten already: a removal that was killed right
+        # then has not ended them.
+        standing = StandingSlot.read(directory)
+        own = {_replica_name(name, n) for n in standing.replicas} if standing else set()
         with _killed_after(drain_seconds, list(programs.values()), progress):
-            self._supervisor.remove(*programs)
+            self._supervisor.remove(*sorted(own | programs.keys()))
         with writable(directory):
             forget_replica_ports(self._home, name)
             for path in directory.iterdir():

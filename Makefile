@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/pytest
 WORKERS ?= 2
-FAULTS ?= gp_pipelines_tests/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-faults bench lint format clean
@@ -29,7 +28,7 @@ test: install ## everything but the kill and property tests
 	$(PYTEST) -n $(WORKERS) --dist loadgroup --ignore gp_pipelines_tests/faults
 
 test-faults: install ## kills in the middle, and the state machine of the traffic record
-	$(PYTEST) -n $(WORKERS) --dist loadgroup $(FAULTS)
+	$(PYTEST) -n $(WORKERS) --dist loadgroup gp_pipelines_tests/faults
 
 bench: install ## the figures (AREA=release for one area)
 	$(BIN)/python -m gp_pipelines_tests.bench $(if $(AREA),--area $(AREA))

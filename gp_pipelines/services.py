@@ -215,6 +215,10 @@ def load_services(path: Path) -> Services:
                 f"{path}: services.{name}: a service's name consists of 2 to 42 lower-case "
                 "letters, digits and '-', and starts with a letter."
             )
+        if service.name:
+            raise ConfigInvalid(
+                f"{path}: services.{name}.name: the key above is the service's name; leave it out."
+            )
         source = (path.parent / service.artifact.source).resolve()
         if not source.is_dir():
             raise ConfigInvalid(

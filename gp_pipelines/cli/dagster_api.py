@@ -49,7 +49,7 @@ class DagsterApi:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._client = httpx.Client(timeout=ANSWER_SECONDS)
+        self._client = httpx.Client(timeout=ANSWER_SECONDS, trust_env=False)
 
     def run_url(self, run_id: str) -> str:
         return f"{self.url}/runs/{run_id}"

@@ -122,9 +122,13 @@ def kept_failed(
 
 
 def observed_adopted(record: TrafficRecord, live: Slot | None, now: datetime) -> TrafficRecord:
-    """A person declares the traffic that was moved by hand to be what is wanted."""
+    """A person declares where the traffic goes to be what is wanted.
+
+    Also where it goes as recorded and could never be verified: without that, nothing could ever be
+    released over a live version that does not answer and has no old slot to go back to.
+    """
     if live == record.live:
-        return record
+        return confirmed(record)
     kept = _without(record.kept, live.name) if live else record.kept
     return replace(
         record,

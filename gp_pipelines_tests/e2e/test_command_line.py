@@ -146,9 +146,14 @@ def _bad_name(services: dict) -> None:
     services["One!"] = services.pop("one")
 
 
+def _second_name(services: dict) -> None:
+    services["one"]["name"] = "uno"
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
+        (_second_name, "services.one.name"),
         (_unknown_key, "services.one.timeouts.biuld"),
         (_bad_type, "services.one.replicas"),
         (_missing_source, "services.one.artifact.source"),

@@ -3,12 +3,12 @@
 Nothing is ever decided on these: anybody who reaches Dagster's webserver can write them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from gp_pipelines.model import Plan
+from gp_pipelines.model import Holder, Plan
 from gp_pipelines.tags import (
     ACTOR,
     COLOR,
@@ -19,7 +19,7 @@ from gp_pipelines.tags import (
     TRIGGER,
     VERSION,
 )
-from gp_pipelines.targets.contract import Ledger, Target
+from gp_pipelines.targets.contract import Ledger
 from gp_pipelines.traffic import events
 
 
@@ -81,22 +81,16 @@ def tag_plan(context: dg.OpExecutionContext, plan: Plan) -> None:
     _tag(context, {RELEASE_ID: plan.release_id, COLOR: plan.color.value, NUMBER: f"{plan.number}"})
 
 
-def report_dead_holder(context: dg.OpExecutionContext, target: Target) -> Callable[[], None]:
-    """Remember who holds the fence now; call the result once this run has taken it from them.
+def report_dead(context: dg.OpExecutionContext, holder: Holder | None) -> None:
+    """Tell Dagster that the run from which the fence was taken has died.
 
-    A run whose process was killed stays STARTED in Dagster for good: nobody there looks after it.
-    That the fence could be taken from it is the proof that it is dead.
+    A run whose process was killed stays STARTED there for good: nobody looks after it.
     """
-    holder = target.traffic.read().record.holder
-
-    def report() -> None:
-        run = context.instance.get_run_by_id(holder.run_id) if holder else None
-        if holder and run and holder.run_id != context.run_id and not run.is_finished:
-            context.instance.report_run_failed(
-                run, f"Its process has died. Run {context.run_id} ended what it had left."
-            )
-
-    return report
+    run = context.instance.get_run_by_id(holder.run_id) if holder else None
+    if run is not None and run.run_id != context.run_id and not run.is_finished:
+        context.instance.report_run_failed(
+            run, f"Its process has died. Run {context.run_id} ended what it had left."
+        )
 
 
 def record_events(context: dg.OpExecutionContext, service: str, ledger: Ledger) -> None:

@@ -6,9 +6,9 @@ from gp_pipelines import lineage
 from gp_pipelines.cleanup import engine
 from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.cleanup.repair import restore_lost_record
-from gp_pipelines.errors import Busy, GpError
+from gp_pipelines.errors import Busy, GpError, StepFailed
 from gp_pipelines.failure import step_failure
-from gp_pipelines.model import Holder
+from gp_pipelines.model import Holder, TrafficRecord
 from gp_pipelines.traffic.fence import take
 from gp_pipelines.wiring import Platforms
 
@@ -52,12 +52,12 @@ def end_what_is_left(
     try:
         if restore_lost_record(platform.target) is not None:
             context.log.warning("the traffic record was lost, and was made again from its copy")
-        report_dead = lineage.report_dead_holder(context, platform.target)
         hold = take(platform.target.traffic, _holder(context, "reconcile"), context.log.info)
-        report_dead()
+        lineage.report_dead(context, hold.taken_from)
         try:
             with hold.step(RECONCILE_SECONDS):
                 done = reconcile(hold, platform, context.log.info)
+                _require_settled(hold.read().record, done)
         finally:
             hold.leave()
         lineage.record_events(context, config.service, platform.target.ledger)
@@ -67,6 +67,17 @@ def end_what_is_left(
     except GpError as error:
         raise step_failure(error) from error
     context.add_output_metadata({"done": "; ".join(done) or "nothing was left"})
+
+
+def _require_settled(record: TrafficRecord, done: list[str]) -> None:
+    """Traffic that could be neither confirmed nor sent back is to be seen: the run fails."""
+    if not record.confirmed:
+        raise StepFailed(
+            f"The traffic of {record.service} could not be settled: {'; '.join(done)}",
+            state=f"{record.live.describe() if record.live else 'Nothing'} is live, unconfirmed. "
+            "Nothing is released or retired until that is over.",
+            advice=f"See `gp status {record.service}`, and the runbook under `unconfirmed`.",
+        )
 
 
 def _holder(context: dg.OpExecutionContext, kind: str) -> Holder:

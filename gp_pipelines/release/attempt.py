@@ -56,6 +56,11 @@ class Attempt:
             raise RuntimeError("a step ran before the fence was taken")
         return self._hold
 
+    @property
+    def taken_from(self) -> Holder | None:
+        """Whose dead run's fence this one took, if it was that."""
+        return self._hold.taken_from if self._hold else None
+
     def begin(self, number: int = 0) -> Hold:
         """Take the fence, and end what a dead run left. Raises `Busy`, `Refused` on drift."""
         run = self.run

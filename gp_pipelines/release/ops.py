@@ -52,9 +52,7 @@ def plan(
         manual=config.manual,
     )
     with undone_on_failure(context, attempt):
-        report_dead = lineage.report_dead_holder(context, attempt.platform.target)
         decided = decide(attempt, request)
-    report_dead()
     lineage.tag_plan(context, decided)
     context.add_output_metadata(tables.plan_metadata(decided))
     return decided
@@ -190,9 +188,7 @@ def plan_promotion(
         raise step_failure(error) from error
     attempt = attempts.of(service, context.job_name, context.log.info, release_id)
     with undone_on_failure(context, attempt):
-        report_dead = lineage.report_dead_holder(context, attempt.platform.target)
         decided, artifact = promotion.plan_promotion(attempt)
-    report_dead()
     lineage.tag_request(context, service, decided.version, decided.release_id)
     lineage.tag_plan(context, decided)
     context.add_output_metadata(tables.plan_metadata(decided, artifact), output_name="plan")

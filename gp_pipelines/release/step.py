@@ -29,7 +29,6 @@ def step_of(context: dg.OpExecutionContext, attempts: Attempts, plan: Plan) -> I
 @contextmanager
 def undone_on_failure(context: dg.OpExecutionContext, attempt: Attempt) -> Iterator[None]:
     """As `step_of`, where there is no plan yet."""
-    service, ledger = attempt.platform.service.name, attempt.platform.target.ledger
     try:
         yield
     except FenceLost as lost:  # whoever has the fence now undoes, and records
@@ -37,6 +36,11 @@ def undone_on_failure(context: dg.OpExecutionContext, attempt: Attempt) -> Itera
     except GpError as error:
         details = failure_metadata(error, attempt.last_words())
         attempt.abandon(error.what, outcome_of(error))
-        lineage.record_events(context, service, ledger)
+        _tell_dagster(context, attempt)
         raise step_failure(error, details) from error
-    lineage.record_events(context, service, ledger)
+    _tell_dagster(context, attempt)
+
+
+def _tell_dagster(context: dg.OpExecutionContext, attempt: Attempt) -> None:
+    lineage.report_dead(context, attempt.taken_from)
+    lineage.record_events(context, attempt.platform.service.name, attempt.platform.target.ledger)

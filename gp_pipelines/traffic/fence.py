@@ -56,7 +56,9 @@ def take(
             taken = _swap(store, transitions.taken(record, holder), reading)
         except Conflict:
             continue
-        return Hold(store, holder, taken, clock=clock, sleep=sleep)
+        return Hold(
+            store, holder, taken, taken_from=reading.record.holder, clock=clock, sleep=sleep
+        )
     raise Refused(
         f"The fence of {reading.record.service} changes hands faster than it can be taken.",
         state="Nothing was changed.",
@@ -67,6 +69,8 @@ def take(
 class Hold:
     """A fence that was taken. Shows a sign of life until it is let go, or its step is overdue.
 
+    `taken_from` is who still had it then, and so was dead; None where it had been let go.
+
     `clock` (monotonic, for durations) and `sleep` are those of the whole run that holds it.
     """
 
@@ -76,12 +80,14 @@ class Hold:
         holder: Holder,
         reading: Reading,
         *,
+        taken_from: Holder | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.store = store
         self.holder = holder
         self.fence = reading.record.fence
+        self.taken_from = taken_from
         self.clock = clock
         self.sleep = sleep
         self._alive_until = clock() + BETWEEN_STEPS_SECONDS

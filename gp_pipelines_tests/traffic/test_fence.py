@@ -136,3 +136,27 @@ def test_a_write_whose_answer_was_lost_leaves_a_holder_that_falls_silent(
     story.world.answers_lost = 0
     assert story.run(programs.run_reconciler).error is None
     assert story.record.holder is None
+
+
+def test_a_fence_knows_whose_death_it_was_taken_after(story: Story) -> None:
+    taken = Taken(story)
+    taken.program.kill()
+    after = Taken(story)
+    assert after.holds[0].taken_from == taken.holds[0].holder
+
+
+def test_a_holder_that_let_go_while_it_was_watched_was_not_dead(story: Story) -> None:
+    first = Taken(story)
+    first.then = lambda hold: hold.leave()
+    holds: list[Hold] = []
+
+    def take_after_it(program: Program, service: Service) -> None:
+        holder = Holder(program.run_id, program.run_id, "release", "another person")
+        store, clock, sleep = program.target.traffic, program.monotonic, program.sleep
+        holds.append(take(store, holder, program.progress, clock=clock, sleep=sleep))
+
+    second = story.program(take_after_it)
+    second.go(2)  # it has read who holds the fence
+    story.go_until(first.program, lambda: story.record.holder is None)
+    second.finish()
+    assert holds[0].taken_from is None

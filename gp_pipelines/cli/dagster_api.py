@@ -21,9 +21,6 @@ _LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionPar
   ... on RunConfigValidationInvalid { errors { message } }
   ... on Error { message } } }"""
 
-_TERMINATE = """mutation Terminate($id: String!) { terminateRun(runId: $id) { __typename
-  ... on Error { message } } }"""
-
 _EVENTS = """query Events($id: ID!, $cursor: String) {
   runOrError(runId: $id) { __typename ... on Run { status tags { key value } } }
   logsForRun(runId: $id, afterCursor: $cursor, limit: 500) { __typename
@@ -86,9 +83,6 @@ class DagsterApi:
             raise ConfigInvalid(f"Dagster knows no run {run_id}.")
         tags = {tag["key"]: tag["value"] for tag in run["tags"]}
         return RunEvents(run["status"], tags, tuple(logs["events"]), logs["cursor"])
-
-    def terminate(self, run_id: str) -> None:
-        self._ask(_TERMINATE, id=run_id)
 
     def _repository(self) -> str:
         answer = self._ask(_REPOSITORY)["repositoriesOrError"]

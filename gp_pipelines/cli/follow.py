@@ -1,6 +1,7 @@
 """Follow a run to its end: a live table in a terminal, plain lines elsewhere."""
 
 import time
+from collections.abc import Iterator
 
 from rich.console import Group
 from rich.live import Live
@@ -35,26 +36,27 @@ def follow(api: DagsterApi, run_id: str) -> RunView:
 
 def _follow_live(api: DagsterApi, view: RunView) -> None:
     with Live(console=progress, refresh_per_second=8, transient=False) as live:
-        cursor = None
-        while not view.ended:
-            news = api.events(view.run_id, cursor)
-            cursor = news.cursor
-            view.take(news)
+        for _ in _looks(api, view):
             live.update(_drawn(view))
-            if not view.ended:
-                time.sleep(POLL_SECONDS)
 
 
 def _follow_lines(api: DagsterApi, view: RunView) -> None:
+    for _ in _looks(api, view):
+        for line in view.lines:
+            say(line)
+
+
+def _looks(api: DagsterApi, view: RunView) -> Iterator[None]:
+    """Keep `view` up to date until the run has ended; once for each look at it."""
     cursor = None
-    while not view.ended:
+    while True:
         news = api.events(view.run_id, cursor)
         cursor = news.cursor
         view.take(news)
-        for line in view.lines:
-            say(line)
-        if not view.ended:
-            time.sleep(POLL_SECONDS)
+        yield
+        if view.ended:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _drawn(view: RunView) -> Group:

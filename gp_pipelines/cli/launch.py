@@ -19,9 +19,13 @@ GOOD = {"done": "", "waiting": "; what was proved waits for `gp promote` or `gp 
 
 
 def launch(
-    project: Project, job: str, config: Mapping[str, Any], *, wait: bool, as_json: bool
+    project: Project, job: str, service: str, *, wait: bool, as_json: bool, **form: Any
 ) -> None:
-    """Exits with 0 if the run did what was asked, or was only to be launched; else with 1."""
+    """Exits with 0 if the run did what was asked, or was only to be launched; else with 1.
+
+    `form` is what the job asks beside the service. Raises `ConfigInvalid` for an unknown service.
+    """
+    config = {"service": project.platforms.services[service].name, **form}
     url = project.dagster_url()
     if url is None:
         raise TargetUnavailable(

@@ -102,16 +102,18 @@ def release(
     from gp_pipelines.services import check_version
 
     with exit_codes(as_json):
-        project = Project()
         check_version(version)
-        config = {
-            "service": project.platforms[service].service.name,
-            "version": version,
-            "redeploy": redeploy,
-            "allow_downgrade": allow_downgrade,
-            "manual": manual,
-        }
-        launch(project, "release", config, wait=not no_wait, as_json=as_json)
+        launch(
+            Project(),
+            "release",
+            service,
+            version=version,
+            redeploy=redeploy,
+            allow_downgrade=allow_downgrade,
+            manual=manual,
+            wait=not no_wait,
+            as_json=as_json,
+        )
 
 
 @app.command()
@@ -120,9 +122,7 @@ def promote(service: Service, no_wait: NoWait = False, as_json: Json = False) ->
     from gp_pipelines.cli.launch import launch
 
     with exit_codes(as_json):
-        project = Project()
-        config = {"service": project.platforms[service].service.name}
-        launch(project, "promote", config, wait=not no_wait, as_json=as_json)
+        launch(Project(), "promote", service, wait=not no_wait, as_json=as_json)
 
 
 @app.command()
@@ -151,9 +151,7 @@ def cleanup(service: Service, no_wait: NoWait = False, as_json: Json = False) ->
     from gp_pipelines.cli.launch import launch
 
     with exit_codes(as_json):
-        project = Project()
-        config = {"service": project.platforms[service].service.name}
-        launch(project, "cleanup", config, wait=not no_wait, as_json=as_json)
+        launch(Project(), "cleanup", service, wait=not no_wait, as_json=as_json)
 
 
 @app.command()

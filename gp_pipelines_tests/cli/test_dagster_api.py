@@ -97,7 +97,7 @@ def test_an_answer_that_is_not_json(webserver: Webserver) -> None:
 def test_a_query_that_is_refused(webserver: Webserver) -> None:
     webserver.answers = [json.dumps({"errors": [{"message": "read only"}]}).encode()]
     with pytest.raises(StepFailed, match="read only"):
-        webserver.api.terminate("run-1")
+        webserver.api.events("run-1", None)
 
 
 def test_a_run_that_is_not_known(webserver: Webserver) -> None:
@@ -113,4 +113,4 @@ def test_a_run_that_is_not_known(webserver: Webserver) -> None:
 
 def test_nobody_listens() -> None:
     with pytest.raises(TargetUnavailable, match="`gp up` starts it"):
-        DagsterApi("http://127.0.0.1:1").terminate("run-1")
+        DagsterApi("http://127.0.0.1:1").events("run-1", None)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gp_pipelines_tests.demo.project import CHECKOUT, DemoProject
 from gp_pipelines_tests.demo.report import Report
-from gp_pipelines_tests.demo.story import tell
+from gp_pipelines_tests.demo.story import Say, tell
 
 DIRECTORY = CHECKOUT / "var" / "demo"
 
@@ -21,7 +21,7 @@ def main() -> int:
     began = time.monotonic()
 
     def say(line: str) -> None:
-        console.print(f"[bold]{time.monotonic() - began:5.1f} s[/]  {line}")
+        console.print(f"[bold]{time.monotonic() - began:5.1f} s[/]  {line}", soft_wrap=True)
 
     project, report = DemoProject(DIRECTORY / "project"), Report()
     project.make()
@@ -40,9 +40,8 @@ def main() -> int:
     return 0 if report.passed else 1
 
 
-def _say_what_is_up(project: DemoProject, say: object) -> None:
+def _say_what_is_up(project: DemoProject, say: Say) -> None:
     _, status = project.gp("status")
-    assert callable(say)
     say(f"Dagster: {status['dagster_url']}")
     for service in status["services"]:
         say(f"{service['name']}: {service['entrance']}")

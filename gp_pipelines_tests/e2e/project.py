@@ -277,6 +277,20 @@ class TestedService:
         while self._ends:
             self._ends.pop()()
 
+    def launch_sick(self, version: str) -> str:
+        """A release that has begun to deploy, and goes on with that while it is `sick`."""
+        self.begin("sick", version)
+        run_id = self.launch(version)
+        self.dagster.wait_for_line(run_id, f"starting 1 replicas of {version}")
+        return run_id
+
+    def launch_waiting(self, version: str) -> str:
+        """A release that has begun its smoke checks; they go on while it is `waiting`."""
+        self.begin("waiting", version)
+        run_id = self.launch(version)
+        self.dagster.wait_for_step(run_id, "smoke")
+        return run_id
+
     def launch_unverifiable(self, version: str) -> str:
         """A release whose switch cannot be verified. Returns when it has passed its smoke checks.
 

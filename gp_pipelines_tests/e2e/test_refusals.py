@@ -14,10 +14,8 @@ def test_a_service_is_released_once_at_a_time_and_another_one_beside_it(
     project: Project, service: TestedService
 ) -> None:
     dagster = service.dagster
-    with service.trouble("sick", "v1"):  # it is deployed for as long as that
-        first = service.launch("v1")
-        dagster.wait_for_line(first, "starting 1 replicas of v1")
-
+    first = service.launch_sick("v1")
+    try:
         second = service.launch("v2")
         assert dagster.end_of(second) == "FAILURE"
         step, said = dagster.failure(second)
@@ -39,6 +37,8 @@ def test_a_service_is_released_once_at_a_time_and_another_one_beside_it(
         other = project.service("brief-2")
         other.release("v1", redeploy=True, allow_downgrade=True)
         assert other.live == "v1"
+    finally:
+        service.end("sick", "v1")
     assert dagster.end_of(first) == "SUCCESS", dagster.failure(first)
     assert service.live == "v1"
 

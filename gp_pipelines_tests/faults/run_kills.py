@@ -54,17 +54,11 @@ def _while_it_migrates(service: TestedService) -> str:
 
 
 def _while_it_deploys(service: TestedService) -> str:
-    service.begin("sick", "v2")
-    run_id = service.launch("v2")
-    service.dagster.wait_for_line(run_id, "starting 1 replicas of v2")
-    return run_id
+    return service.launch_sick("v2")
 
 
 def _while_it_smokes(service: TestedService) -> str:
-    service.begin("waiting", "v2")
-    run_id = service.launch("v2")
-    service.dagster.wait_for_step(run_id, "smoke")
-    return run_id
+    return service.launch_waiting("v2")
 
 
 def _while_it_verifies_its_switch(service: TestedService) -> str:

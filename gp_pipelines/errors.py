@@ -8,6 +8,8 @@ message and an exit code. No message carries a secret: what is quoted from outsi
 
 import re
 
+LONGEST_QUOTE = 200
+
 
 class GpError(Exception):
     """An expected failure. `what` happened, `state` is what holds now, `advice` is what to do."""
@@ -60,6 +62,12 @@ class Conflict(GpError):
 # The scheme's length is bounded: without, a long line of letters would take quadratic time.
 _URL_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s:/@]*:)[^\s@]+(?=@)")
 _ASSIGNED_PASSWORD = re.compile(r"(?i)\b(password|passwd|pwd|secret|token)(\s*[=:]\s*)\S+")
+
+
+def quoted(text: str) -> str:
+    """What somebody else said, as a message may repeat it: redacted, on one line, not too long."""
+    line = redact(" ".join(text.split()))
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:

@@ -5,11 +5,13 @@ service: what is live, what may be gone back to, who may change it (the fence), 
 Times are the target's, in UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+Progress = Callable[[str], None]  # told in a line, every few seconds, how far a long work is
 
 
 class Color(StrEnum):

@@ -12,8 +12,6 @@ from gp_pipelines.model import Artifact
 from gp_pipelines.services import Service
 from gp_pipelines.targets.contract import Launch, Target
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Platform:

@@ -1,12 +1,10 @@
 """What the pipeline asks of a kind of artifact, for one service."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from gp_pipelines.model import Artifact
-
-Progress = Callable[[str], None]
+from gp_pipelines.model import Artifact, Progress
 
 
 class Artifacts(Protocol):

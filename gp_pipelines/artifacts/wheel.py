@@ -16,12 +16,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gp_pipelines.artifacts.contract import Progress
 from gp_pipelines.artifacts.stored_wheel import StoredWheel
 from gp_pipelines.artifacts.wheel_build import WheelBuild
 from gp_pipelines.commands import REPORT_SECONDS
 from gp_pipelines.errors import ConfigInvalid, Refused, StepFailed
-from gp_pipelines.model import Artifact
+from gp_pipelines.model import Artifact, Progress
 from gp_pipelines.services import Service, check_version
 
 

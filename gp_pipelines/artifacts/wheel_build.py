@@ -13,10 +13,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gp_pipelines.artifacts.contract import Progress
 from gp_pipelines.artifacts.stored_wheel import MANIFEST, REQUIREMENTS, StoredWheel
 from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.errors import ConfigInvalid, StepFailed
+from gp_pipelines.model import Progress
 from gp_pipelines.services import Service
 
 # What pip needs of the caller's environment: its secrets are not for a build.

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from gp_pipelines.model import Holder, KeptSlot, SlotState, TrafficRecord
-from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.model import Holder, KeptSlot, Progress, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform
 from gp_pipelines.traffic.fence import Hold, take
 from gp_pipelines.traffic.retire import retire
 

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from gp_pipelines import history
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import Holder, KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
-from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.model import Holder, KeptSlot, MovedBy, Progress, Slot, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform
 from gp_pipelines.targets.contract import Ledger, SlotStatus
 from gp_pipelines.traffic.conclude import confirm
 from gp_pipelines.traffic.fence import Hold

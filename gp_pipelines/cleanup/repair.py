@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from gp_pipelines.errors import RecordLost, Refused, StepFailed
-from gp_pipelines.model import Holder, Slot, TrafficRecord
-from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.model import Holder, Progress, Slot, TrafficRecord
+from gp_pipelines.platform import Platform
 from gp_pipelines.targets.contract import Target
 from gp_pipelines.traffic import colors, events, transitions
 from gp_pipelines.traffic.fence import Change, Hold, take

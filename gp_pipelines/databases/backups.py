@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import RowCount, next_values, relations
-from gp_pipelines.databases.contract import Backup, Progress
+from gp_pipelines.databases.contract import Backup
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.databases.store import DUMP, BackupStore
 from gp_pipelines.databases.verification import (
@@ -19,6 +19,7 @@ from gp_pipelines.databases.verification import (
     verify,
 )
 from gp_pipelines.errors import GpError, StepFailed
+from gp_pipelines.model import Progress
 
 # Free space that a backup wants: its dump, at most as large as the database, the restored copy with
 # its write-ahead log, and what a server needs to run at all.

@@ -3,14 +3,12 @@
 The URL is a secret: it leaves this package only through `url()`, into a process's environment.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from gp_pipelines.model import Artifact
-
-Progress = Callable[[str], None]
+from gp_pipelines.model import Artifact, Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import Connector, inherited_environment
-from gp_pipelines.databases.contract import Migration, Progress
+from gp_pipelines.databases.contract import Migration
 from gp_pipelines.databases.running import RunningMigration
 from gp_pipelines.databases.sqlx import Applied, MigrationFile, applied_migrations, pending
 from gp_pipelines.errors import GpError, StepFailed
+from gp_pipelines.model import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import inherited_environment
-from gp_pipelines.databases.contract import Progress
 from gp_pipelines.errors import StepFailed
+from gp_pipelines.model import Progress
 
 SMALL_BYTES = 64 * 2**20  # below this, more connections cost more than they save
 MOST_JOBS = 4  # the server is in production meanwhile

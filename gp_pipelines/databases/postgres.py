@@ -6,7 +6,7 @@ from pathlib import Path
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.backups import Backups
 from gp_pipelines.databases.connection import Connector
-from gp_pipelines.databases.contract import Backup, Migration, Pending, Progress
+from gp_pipelines.databases.contract import Backup, Migration, Pending
 from gp_pipelines.databases.migrate import MigrateCommand, migrate
 from gp_pipelines.databases.pg_tools import PgTools
 from gp_pipelines.databases.running import RunningMigration
@@ -19,7 +19,7 @@ from gp_pipelines.databases.sqlx import (
 from gp_pipelines.databases.store import BackupStore
 from gp_pipelines.databases.verification import Scratch
 from gp_pipelines.errors import ConfigInvalid
-from gp_pipelines.model import Artifact
+from gp_pipelines.model import Artifact, Progress
 from gp_pipelines.services import DatabaseSpec, SecretSource, Service
 
 

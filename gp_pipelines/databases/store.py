@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from gp_pipelines.commands import REPORT_SECONDS
-from gp_pipelines.databases.contract import Backup, Progress
+from gp_pipelines.databases.contract import Backup
 from gp_pipelines.databases.pg_tools import directory_size, in_bytes
-from gp_pipelines.model import short_id
+from gp_pipelines.model import Progress, short_id
 
 KEEP = 5
 PARTIAL = ".partial"

@@ -14,9 +14,9 @@ from psycopg import errors, sql
 
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import Relation, RowCount, next_values, relations
-from gp_pipelines.databases.contract import Progress
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.errors import StepFailed
+from gp_pipelines.model import Progress
 
 Scratch = Callable[[], AbstractContextManager[str]]
 SCRATCH_DATABASE = "gp_verify"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gp_pipelines import history
 from gp_pipelines.errors import FenceLost, GpError, Refused
-from gp_pipelines.model import Holder, MovedBy, Plan, Slot, SlotState, TrafficRecord
-from gp_pipelines.platform import Platform, Progress
+from gp_pipelines.model import Holder, MovedBy, Plan, Progress, Slot, SlotState, TrafficRecord
+from gp_pipelines.platform import Platform
 from gp_pipelines.traffic import transitions
 from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold, take

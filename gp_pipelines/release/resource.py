@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from gp_pipelines import lineage
-from gp_pipelines.platform import Progress
+from gp_pipelines.model import Progress
 from gp_pipelines.release.attempt import Attempt, Reconcile, RunIdentity
 from gp_pipelines.wiring import Platforms
 

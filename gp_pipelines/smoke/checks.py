@@ -5,17 +5,13 @@ Every check runs in every round; a check that has failed once has failed. What c
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
-from gp_pipelines.errors import StepFailed, redact
+from gp_pipelines.errors import StepFailed, quoted
+from gp_pipelines.model import Progress
 from gp_pipelines.services import Check, Smoke
-
-Progress = Callable[[str], None]
-LONGEST_QUOTE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +82,18 @@ def _ask(client: httpx.Client, check: Check, version: str) -> str:
         return f"no answer ({type(error).__name__}: {error})"
     took_ms = (time.monotonic() - started) * 1000
     if answer.status_code != check.status:
-        return f"status {answer.status_code}, expected {check.status}: {_quote(answer.text)}"
+        return f"status {answer.status_code}, expected {check.status}: {quoted(answer.text)}"
     if check.json_fields:
         try:
             body = answer.json()
         except ValueError:
-            return f"the answer is not JSON: {_quote(answer.text)}"
+            return f"the answer is not JSON: {quoted(answer.text)}"
         for field, expected in check.json_fields.items():
             if isinstance(expected, str):
                 expected = expected.replace("{version}", version)
             found = body.get(field) if isinstance(body, dict) else None
             if found != expected:
-                return f"{field} is {_quote(found)}, expected {expected!r}"
+                return f"{field} is {quoted(str(found))}, expected {expected!r}"
     if check.max_ms is not None and took_ms > check.max_ms:
         return f"took {took_ms:.0f} ms, at most {check.max_ms:g} ms are allowed"
     return ""
@@ -112,8 +108,3 @@ def _result(check: Check, times: list[float], problem: str) -> CheckResult:
         slowest_ms=ordered[-1],
         detail=problem,
     )
-
-
-def _quote(value: Any) -> str:
-    text = redact(str(value)).replace("\n", " ")
-    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "…"

@@ -5,14 +5,12 @@ target raises `TargetUnavailable`. Nothing here decides anything: fences, switch
 are `traffic/`'s.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from gp_pipelines.model import Artifact, Color, Heartbeat, Slot, TrafficRecord
-
-Progress = Callable[[str], None]
+from gp_pipelines.model import Artifact, Color, Heartbeat, Progress, Slot, TrafficRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Taking a slot away, in two steps: nothing may switch to it any more; then drain and remove."""
 
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import Slot, SlotState
-from gp_pipelines.targets.contract import Progress, Target
+from gp_pipelines.model import Progress, Slot, SlotState
+from gp_pipelines.targets.contract import Target
 from gp_pipelines.traffic import colors, events, transitions
 from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import Hold

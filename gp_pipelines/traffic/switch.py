@@ -4,19 +4,16 @@ The only code that sends users somewhere else. A crash between any two lines lea
 which the reconciler can confirm or switch back (see `cleanup/reconcile.py`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gp_pipelines.errors import FenceLost, Refused, StepFailed
-from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.model import MovedBy, Progress, Slot, SlotState, TrafficRecord
 from gp_pipelines.services import Service
 from gp_pipelines.targets.contract import Target
 from gp_pipelines.traffic import colors, transitions
 from gp_pipelines.traffic.conclude import confirm, leave_event, require_confirmed
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.traffic.verify import Verification, verify
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gp_pipelines.artifacts.contract import Progress
-from gp_pipelines.model import Artifact
+from gp_pipelines.model import Artifact, Progress
 
 ARTIFACT = Artifact("missions", "v1", "sha256:0", ".", 1, built=False)
 

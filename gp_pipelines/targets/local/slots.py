@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gp_pipelines.errors import ConfigInvalid, Refused
-from gp_pipelines.model import Slot
-from gp_pipelines.targets.contract import Launch, Progress, Replica, SlotStatus
+from gp_pipelines.model import Progress, Slot
+from gp_pipelines.targets.contract import Launch, Replica, SlotStatus
 from gp_pipelines.targets.local.file_errors import readable, writable
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.names import require_plain_name

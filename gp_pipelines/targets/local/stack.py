@@ -4,7 +4,7 @@ Each step of `up` looks at what is there and does what is missing, so it may be 
 time, after any crash, and by two people at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.model import Progress
 from gp_pipelines.services import Services
 from gp_pipelines.targets.local.envoy import entrance_port
 from gp_pipelines.targets.local.file_errors import writable
@@ -24,8 +25,6 @@ from gp_pipelines.targets.local.stack_ports import move_previews, require_entran
 from gp_pipelines.targets.local.stack_postgres import StackPostgres
 from gp_pipelines.targets.local.standing_slots import remarks
 from gp_pipelines.targets.local.supervisor import Supervisor
-
-Progress = Callable[[str], None]
 
 LOCK_SECONDS = 2.0  # then it is said that another one is at work
 LOCK_TRIES = 150
@@ -99,7 +98,7 @@ class Stack:
 
     def addresses(self) -> Addresses:
         entrances = {
-            name: f"http://127.0.0.1:{entrance_port(self._home, self._services, name)}"
+            name: f"http://127.0.0.1:{entrance_port(self._home, self._services[name])}"
             for name in self._services.names
         }
         return Addresses(dagster=self._dagster.url(), entrances=entrances)

@@ -1,19 +1,21 @@
 """Bringing Envoy up, until every service's entrance and previews listen."""
 
-from collections.abc import Callable
-
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.model import Progress
 from gp_pipelines.services import Services
-from gp_pipelines.targets.local.envoy import PROGRAM, envoy_program, write_envoy_files
+from gp_pipelines.targets.local.envoy import (
+    PROGRAM,
+    envoy_program,
+    listener_ports,
+    write_envoy_files,
+)
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.files import write_atomically
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.processes import ProcessId
-from gp_pipelines.targets.local.stack_ports import wanted_listeners
 from gp_pipelines.targets.local.stack_waiting import Watched, wait_for
 from gp_pipelines.targets.local.supervisor import Supervisor
 
-Progress = Callable[[str], None]
 ANSWER_SECONDS = 10.0
 LISTEN_SECONDS = 30.0
 
@@ -71,7 +73,9 @@ class StackEntrance:
 
     def _not_listening(self) -> str:
         listening = self._admin.listening()
-        wanted = wanted_listeners(self._home, self._services)
+        wanted: dict[str, int] = {}
+        for name in self._services.names:
+            wanted |= listener_ports(self._home, self._services[name])
         missing = [name for name, port in wanted.items() if listening.get(name) != port]
         if not missing:
             return ""

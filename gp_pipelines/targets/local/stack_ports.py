@@ -8,23 +8,11 @@ from gp_pipelines.services import Services
 from gp_pipelines.targets.local.envoy import PROGRAM as ENVOY
 from gp_pipelines.targets.local.envoy import entrance_port, preview_port
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
-from gp_pipelines.targets.local.envoy_routing import cluster_name
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.ports import Ports, is_free, require_free
 from gp_pipelines.targets.local.supervisor import Supervisor
 
 DAGSTER = "dagster"
-
-
-def wanted_listeners(home: Home, services: Services) -> dict[str, int]:
-    """The port of each of Envoy's listeners, by its name."""
-    entrances = {name: entrance_port(home, services, name) for name in services.names}
-    previews = {
-        cluster_name(name, color): preview_port(home, name, color)
-        for name in services.names
-        for color in Color
-    }
-    return entrances | previews
 
 
 def require_entrances_free(home: Home, services: Services) -> None:
@@ -34,7 +22,7 @@ def require_entrances_free(home: Home, services: Services) -> None:
     """
     ours = _listening(home)
     for name in services.names:
-        port = entrance_port(home, services, name)
+        port = entrance_port(home, services[name])
         if ours is not None and port not in ours:
             require_free(port, f"{name}'s entrance")
 

@@ -1,12 +1,10 @@
 """One service on this machine, behind the contract of all targets."""
 
 from gp_pipelines.errors import TargetUnavailable
-from gp_pipelines.model import Color
 from gp_pipelines.services import Service
 from gp_pipelines.targets.local.entrance import LocalEntrance
-from gp_pipelines.targets.local.envoy import preview_port
+from gp_pipelines.targets.local.envoy import listener_ports
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
-from gp_pipelines.targets.local.envoy_routing import cluster_name
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.ledger import LocalLedger
 from gp_pipelines.targets.local.slots import LocalSlots
@@ -33,7 +31,7 @@ class LocalTarget:
                 advice="`gp up` starts it again.",
             )
         listening = EnvoyAdmin(self._home).listening()
-        for listener, port in self._wanted_listeners().items():
+        for listener, port in listener_ports(self._home, self._service).items():
             if listening.get(listener) != port:
                 raise TargetUnavailable(
                     f"Envoy does not listen on 127.0.0.1:{port} for {listener}"
@@ -41,11 +39,6 @@ class LocalTarget:
                     state="Nothing was changed.",
                     advice="`gp up` tells Envoy what services.yaml says now.",
                 )
-
-    def _wanted_listeners(self) -> dict[str, int]:
-        name = self._service.name
-        previews = {cluster_name(name, c): preview_port(self._home, name, c) for c in Color}
-        return {name: self.entrance.port, **previews}
 
     def _why_not(self, listener: str) -> str:
         why = EnvoyAdmin(self._home).refused_listeners().get(listener)

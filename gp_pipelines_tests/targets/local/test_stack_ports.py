@@ -44,7 +44,7 @@ def test_a_remembered_entrance_keeps_its_port_even_if_somebody_took_it(project: 
     address = project.up().entrances["api"]
     project.down()
     with (
-        listening_on(entrance_port(project.home, project.services, "api")),
+        listening_on(entrance_port(project.home, project.services["api"])),
         pytest.raises(TargetUnavailable, match="is taken by process"),
     ):
         project.up()

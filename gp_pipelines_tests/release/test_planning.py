@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gp_pipelines.errors import Busy, ConfigInvalid, Refused
+from gp_pipelines.errors import Busy, ConfigInvalid, Refused, TargetUnavailable
 from gp_pipelines.model import Color, MovedBy
 from gp_pipelines_tests.faults import programs
 from gp_pipelines_tests.faults.programs import Release
@@ -129,3 +129,18 @@ def test_what_was_refused_leaves_the_fence_free(story: Story) -> None:
     story.release("1")
     assert story.record.holder is None
     assert story.run(programs.run_reconciler).error is None
+
+
+def test_a_database_that_is_down_is_named_before_anything_is_changed(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Down(programs.BehindDatabase):
+        def require_up(self) -> None:
+            raise TargetUnavailable("PostgreSQL at db:5432/missions does not answer.")
+
+    monkeypatch.setattr(programs, "DATABASE", Down())
+    release = story.release("1")
+    assert release.run
+    assert isinstance(release.run.error, TargetUnavailable)
+    assert "db:5432/missions" in str(release.run.error)
+    assert (story.record.fence, story.record.releases, story.standing) == (0, 0, set())

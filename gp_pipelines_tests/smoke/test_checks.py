@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from gp_pipelines.errors import LONGEST_QUOTE
 from gp_pipelines.services import Smoke
-from gp_pipelines.smoke.checks import LONGEST_QUOTE, SmokeFailed, run_checks
+from gp_pipelines.smoke.checks import SmokeFailed, run_checks
 
 
 class Server(ThreadingHTTPServer):

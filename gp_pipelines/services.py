@@ -95,6 +95,35 @@ class Timeouts(Strict):
     drain: Seconds = 30
 
 
+class Alertmanager(Strict):
+    """A Prometheus Alertmanager (API v2) that is asked for active alerts."""
+
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    token: SecretSource | None = None  # sent as bearer
+
+
+class Probe(Strict):
+    """What the entrance itself shows of the live version, without any monitoring."""
+
+    window_seconds: Annotated[float, Field(ge=1, le=600)] = 10
+    minimum_requests: Annotated[int, Field(ge=1)] = 20  # in the window; fewer prove nothing
+    error_ratio: Annotated[float, Field(gt=0, le=1)] = 0.05  # of 5xx in the window
+    health_failures: Annotated[int, Field(ge=1)] = 3  # of `health` at the entrance, in a row
+
+
+class Alerts(Strict):
+    """Which alerts roll the live version back, and when they may not."""
+
+    match: dict[str, str] = {"auto_rollback": "true"}  # labels that an alert must have
+    attribution_seconds: Annotated[float, Field(ge=0)] = 60
+    debounce_seconds: Annotated[float, Field(ge=0)] = 0
+    dry_run: bool = False
+    max_automatic_rollbacks: Annotated[int, Field(ge=0, le=20)] = 3  # in a day
+    not_watched_after_seconds: Annotated[float, Field(ge=10)] = 60
+    alertmanager: Alertmanager | None = None
+    probe: Probe | None = None
+
+
 class Service(Strict):
     """One service that is released. See docs/services-yaml.md for each field."""
 
@@ -114,6 +143,7 @@ class Service(Strict):
     confirm_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
     keep_failed_seconds: Annotated[float, Field(ge=0)] = 0
     promotion: Literal["auto", "manual"] = "auto"
+    alerts: Alerts = Alerts()
 
     @field_validator("environment", mode="before")
     @classmethod

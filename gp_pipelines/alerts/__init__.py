@@ -1,0 +1,1 @@
+"""Where alerts come from: Alertmanager, a webhook inbox, and a probe of the entrance."""

@@ -167,6 +167,14 @@ class Answer:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Requests for one color that have ended since the entrance was started."""
+
+    total: int
+    failed: int  # of them: with 5xx, whether a replica said so or the entrance, for want of one
+
+
 class Entrance(Protocol):
     """The address that users reach, and the idle slot's own."""
 
@@ -187,6 +195,13 @@ class Entrance(Protocol):
 
     def lost(self) -> int | None:
         """Requests that the entrance itself has failed so far (a counter), None if not known."""
+        ...
+
+    def counts(self) -> Mapping[Color, RequestCounts]:
+        """Of each color. Each only goes up, until the entrance is started anew and begins at 0.
+
+        One request is counted once, however often it was tried.
+        """
         ...
 
 

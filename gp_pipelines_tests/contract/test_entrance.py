@@ -1,6 +1,9 @@
 """The addresses: who answers there, and what the entrance itself has failed."""
 
+from collections.abc import Mapping
+
 from gp_pipelines.model import Color
+from gp_pipelines.targets.contract import RequestCounts
 from gp_pipelines_tests.contract.examples import a_slot, bring_up, put_behind, switch_to
 from gp_pipelines_tests.contract.subject import Subject
 from gp_pipelines_tests.databases.waiting import wait_until
@@ -90,3 +93,49 @@ def test_a_replica_that_dies_under_a_request_is_a_loss(subject: Subject) -> None
     (answer,) = subject.target.entrance.ask("/cut", fresh=1, kept_alive=0)
     assert not answer.ok
     assert subject.target.entrance.lost() == before + 1
+
+
+def test_each_request_is_counted_once_for_the_color_that_it_went_to(subject: Subject) -> None:
+    slots = [a_slot(subject, Color.BLUE, "v1"), a_slot(subject, Color.GREEN, "v2")]
+    for slot in slots:
+        bring_up(subject, slot)
+    entrance = subject.target.entrance
+    switch_to(subject.target, slots[0])
+    before = entrance.counts()
+    entrance.ask("/health", fresh=3, kept_alive=2)
+    entrance.ask("/fails", fresh=2, kept_alive=2)
+    switch_to(subject.target, slots[1])
+    entrance.ask("/health", fresh=1, kept_alive=0)
+    after = subject.open().entrance.counts()
+    assert more(before, after, Color.BLUE) == RequestCounts(total=9, failed=4)
+    assert more(before, after, Color.GREEN) == RequestCounts(total=1, failed=0)
+
+
+def test_what_the_entrance_answers_in_the_place_of_a_dead_version_is_counted_as_failed(
+    subject: Subject,
+) -> None:
+    slot = a_slot(subject, Color.BLUE)
+    put_behind(subject.target, slot)  # nothing listens there
+    switch_to(subject.target, slot)
+    before = subject.target.entrance.counts()
+    subject.target.entrance.ask("/health", fresh=3, kept_alive=2)
+    after = subject.target.entrance.counts()
+    assert more(before, after, Color.BLUE) == RequestCounts(total=5, failed=5)
+
+
+def test_a_request_under_which_its_replica_dies_is_counted_as_failed(subject: Subject) -> None:
+    slot = a_slot(subject, Color.BLUE)
+    bring_up(subject, slot)
+    switch_to(subject.target, slot)
+    before = subject.target.entrance.counts()
+    subject.target.entrance.ask("/cut", fresh=1, kept_alive=0)
+    after = subject.target.entrance.counts()
+    assert more(before, after, Color.BLUE) == RequestCounts(total=1, failed=1)
+
+
+def more(
+    before: Mapping[Color, RequestCounts], after: Mapping[Color, RequestCounts], color: Color
+) -> RequestCounts:
+    return RequestCounts(
+        after[color].total - before[color].total, after[color].failed - before[color].failed
+    )

@@ -17,6 +17,7 @@ from gp_pipelines.targets.contract import (
     Launch,
     Reading,
     Replica,
+    RequestCounts,
     SlotStatus,
 )
 
@@ -43,6 +44,7 @@ class World:
     never_ready: set[str] = field(default_factory=set)  # releases, by id
     broken: set[str] = field(default_factory=set)  # releases that answer users with 500
     fails_smoke: set[str] = field(default_factory=set)  # releases
+    counts: dict[Color, RequestCounts] = field(default_factory=dict)  # of users' requests
     answers_lost: int = 0  # so many next writes happen, and their writer does not hear of it
     # Told after each change: of what, and the record as it was before. `acting` is the run id of
     # the program that makes it.
@@ -246,6 +248,11 @@ class FakeEntrance:
 
     def lost(self) -> int | None:
         return None
+
+    def counts(self) -> Mapping[Color, RequestCounts]:
+        self._before("counts")
+        _require_available(self._world)
+        return {color: self._world.counts.get(color, RequestCounts(0, 0)) for color in Color}
 
 
 class FakeLedger:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 from gp_pipelines.errors import TargetUnavailable, quoted
 from gp_pipelines.model import Color
 from gp_pipelines.services import Service
-from gp_pipelines.targets.contract import Answer
+from gp_pipelines.targets.contract import Answer, RequestCounts
 from gp_pipelines.targets.local.envoy import entrance_port, preview_port
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.envoy_routing import RELEASE_HEADER, stat_name
@@ -32,6 +33,12 @@ FAILED_BY_ENVOY = (
 )
 # Before a color was chosen.
 REFUSED_BY_ENVOY = ("no_route", "no_cluster", "downstream_rq_overload_close")
+
+
+# Final answers: those of replicas, and those that Envoy gives in their place. A try that was
+# followed by another one is counted elsewhere (`retry.…`).
+ANSWERED = "upstream_rq_completed"
+FAILED = "upstream_rq_5xx"
 
 
 class LocalEntrance:
@@ -81,6 +88,18 @@ class LocalEntrance:
             return sum(self._admin.stats(f"^({failed}|{refused})$").values())
         except TargetUnavailable:
             return None
+
+    def counts(self) -> Mapping[Color, RequestCounts]:
+        prefixes = {c: f"cluster.{stat_name(self._service.name, c)}" for c in Color}
+        either = "|".join(map(re.escape, prefixes.values()))
+        found = self._admin.stats(f"^({either})\\.({ANSWERED}|{FAILED})$")
+        return {
+            color: RequestCounts(
+                total=found.get(f"{prefix}.{ANSWERED}", 0),
+                failed=found.get(f"{prefix}.{FAILED}", 0),
+            )
+            for color, prefix in prefixes.items()
+        }
 
     def _ask(self, client: httpx.Client, url: str, deadline: float) -> Answer:
         started = time.monotonic()

@@ -1,0 +1,43 @@
+"""Alerts and services as tests need them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gp_pipelines.services import Service
+
+# More than one test is true only as long as the alert is younger than what it is compared with.
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+
+
+def service(name: str = "api", **alerts: Any) -> Service:
+    return Service.model_validate(
+        {
+            "name": name,
+            "artifact": {"kind": "wheel", "source": Path()},
+            "command": ["api"],
+            "identity": {"path": "/"},
+            "smoke": {"checks": [{"path": "/"}]},
+            "alerts": alerts,
+        }
+    )
+
+
+def labels(**more: str) -> dict[str, str]:
+    return {"alertname": "HighErrorRate", "service": "api", "auto_rollback": "true", **more}
+
+
+def sent(**fields: Any) -> dict[str, Any]:
+    """As Alertmanager has it in its API; other fields replace these."""
+    return {
+        "annotations": {"summary": "many errors"},
+        "endsAt": "2038-01-01T00:00:00.000Z",
+        "fingerprint": "0123456789abcdef",
+        "receivers": [{"name": "rollback"}],
+        "startsAt": BEGAN.isoformat(),
+        "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
+        "updatedAt": "2026-08-01T12:00:00.000Z",
+        "generatorURL": "http://prometheus/graph",
+        "labels": labels(),
+        **fields,
+    }

@@ -1,0 +1,11 @@
+"""Where a run is to be seen, as people reach Dagster: what they are told links to it."""
+
+from collections.abc import Mapping
+
+VARIABLE = "GP_DAGSTER_URL"
+
+
+def run_url(environment: Mapping[str, str], run_id: str) -> str | None:
+    """None where Dagster's address is not known, and for a command that no run of Dagster did."""
+    base = environment.get(VARIABLE, "").rstrip("/")
+    return f"{base}/runs/{run_id}" if base and not run_id.startswith("cli-") else None

@@ -11,6 +11,8 @@ from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.cleanup.sensors import cleanup_schedule, reconcile_sensor
 from gp_pipelines.release.job import promote_job, release_job
 from gp_pipelines.release.resource import attempts_resource
+from gp_pipelines.rollback.job import rollback_job
+from gp_pipelines.rollback.resource import rollbacks_resource
 from gp_pipelines.wiring import Platforms
 
 
@@ -25,11 +27,18 @@ def build_defs(platforms: Platforms) -> dg.Definitions:
     cleanup, reconciliation = cleanup_job(services), reconcile_job(services)
     return dg.Definitions(
         assets=[lineage.live_asset_spec(name) for name in services.names],
-        jobs=[release_job(services), promote_job(services), cleanup, reconciliation],
+        jobs=[
+            release_job(services),
+            promote_job(services),
+            rollback_job(services),
+            cleanup,
+            reconciliation,
+        ],
         schedules=[cleanup_schedule(platforms, cleanup)],
         sensors=[reconcile_sensor(platforms, reconciliation)],
         resources={
             "platforms": dg.ResourceDefinition.hardcoded_resource(platforms),
             "attempts": attempts_resource(platforms, reconcile),
+            "rollbacks": rollbacks_resource(platforms, reconcile),
         },
     )

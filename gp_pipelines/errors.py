@@ -59,6 +59,11 @@ class Conflict(GpError):
     """A compare-and-swap found another version than it compared with; nothing was written."""
 
 
+def outcome_of(error: GpError) -> str:
+    """How a run that ends with `error` ended: refused (a rule spoke against it), or failed."""
+    return "refused" if isinstance(error, Refused | ConfigInvalid) else "failed"
+
+
 # The scheme's length is bounded: without, a long line of letters would take quadratic time.
 _URL_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s:/@]*:)[^\s@]+(?=@)")
 _ASSIGNED_PASSWORD = re.compile(r"(?i)\b(password|passwd|pwd|secret|token)(\s*[=:]\s*)\S+")

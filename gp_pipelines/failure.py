@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from gp_pipelines.errors import ConfigInvalid, GpError, Refused
+from gp_pipelines.errors import GpError, outcome_of
 
 
 def step_failure(error: GpError, details: Mapping[str, Any] | None = None) -> dg.Failure:
@@ -20,8 +20,3 @@ def step_failure(error: GpError, details: Mapping[str, Any] | None = None) -> dg
         metadata["what to do"] = dg.MetadataValue.text(error.advice)
     metadata |= details or {}
     return dg.Failure(str(error), metadata=metadata, allow_retries=False)
-
-
-def outcome_of(error: GpError) -> str:
-    """How a run that ends with `error` ended: refused (a rule spoke against it), or failed."""
-    return "refused" if isinstance(error, Refused | ConfigInvalid) else "failed"

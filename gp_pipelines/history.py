@@ -40,7 +40,7 @@ def built(ledger: Ledger, plan: Plan, artifact: Artifact) -> None:
 
 
 def ended(ledger: Ledger, release_id: str, outcome: str, reason: str = "") -> None:
-    """`outcome` is released, waiting, failed, refused or rejected."""
+    """`outcome` is released, waiting, failed, refused, rejected or rolled_back."""
     _update(ledger, release_id, outcome=outcome, reason=reason, ended_at=_now())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from gp_pipelines.model import Holder, Plan
+from gp_pipelines.model import Holder, Plan, Slot
 from gp_pipelines.tags import (
     ACTOR,
     COLOR,
@@ -81,6 +81,41 @@ def tag_plan(context: dg.OpExecutionContext, plan: Plan) -> None:
     _tag(context, {RELEASE_ID: plan.release_id, COLOR: plan.color.value, NUMBER: f"{plan.number}"})
 
 
+def tag_rollback(context: dg.OpExecutionContext, release_id: str, back_to: Slot) -> None:
+    """A rollback is of the release that it undoes, and follows from that release's run."""
+    _tag(
+        context,
+        {
+            RELEASE_ID: release_id,
+            SOURCE_RUN_ID: release_id,
+            VERSION: back_to.version,
+            COLOR: back_to.color.value,
+            NUMBER: f"{back_to.number}",
+        },
+    )
+
+
+def release_of(tags: Mapping[str, str]) -> str:
+    """The release that a run is about, as its tags say; empty for a run that has just begun."""
+    return tags.get(RELEASE_ID, "")
+
+
+def end_preempted(context: dg.OpExecutionContext, holder: Holder | None) -> None:
+    """Ask Dagster to end the run whose fence was taken: it can change nothing more.
+
+    Where that can't be asked, it stops by itself at its next change. Nothing waits for it.
+    """
+    if holder is None or holder.run_id == context.run_id:
+        return
+    run = context.instance.get_run_by_id(holder.run_id)
+    if run is None or run.is_finished:
+        return
+    try:
+        context.instance.run_launcher.terminate(run.run_id)
+    except Exception as error:  # whatever a run launcher may raise
+        context.log.warning(f"run {run.run_id} could not be ended: {error}")
+
+
 def report_dead(context: dg.OpExecutionContext, holder: Holder | None) -> None:
     """Tell Dagster that the run from which the fence was taken has died.
 
@@ -107,8 +142,9 @@ def _materialization(service: str, event: events.Event) -> dg.AssetMaterializati
         "after": event.after or "nothing",
         "at": dg.MetadataValue.timestamp(event.at),
         "by": f"{event.holder.kind} by {event.holder.actor}",
-        "run": _run(event.holder.run_id),
-        **({"release": _run(event.release_id)} if event.release_id else {}),
+        "run": run_link(event.holder.run_id),
+        **({"release": run_link(event.release_id)} if event.release_id else {}),
+        **({"external": "done without Dagster"} if _is_command(event.holder.run_id) else {}),
         **(event.facts or {}),
     }
     if event.reason:
@@ -121,11 +157,15 @@ def _materialization(service: str, event: events.Event) -> dg.AssetMaterializati
     )
 
 
-def _run(run_id: str) -> dg.MetadataValue[Any]:
+def run_link(run_id: str) -> dg.MetadataValue[Any]:
     """A link to the run; a command that worked without Dagster has an id and no run."""
-    if run_id.startswith("cli-"):
+    if _is_command(run_id):
         return dg.MetadataValue.text(run_id)
     return dg.MetadataValue.dagster_run(run_id)
+
+
+def _is_command(run_id: str) -> bool:
+    return run_id.startswith("cli-")
 
 
 def _tag(context: dg.OpExecutionContext, tags: dict[str, str]) -> None:

@@ -83,6 +83,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class AutomaticRollback:
+    """A release that an alert has undone, and when: so that flapping ends."""
+
+    release_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TrafficRecord:
     """The one object per service that says where its traffic goes and why. See shared design."""
 
@@ -93,12 +101,14 @@ class TrafficRecord:
     live: Slot | None = None
     previous: Slot | None = None
     moved_by: MovedBy | None = None
+    mover: Holder | None = None  # who put the present live slot there
     switched_at: datetime | None = None
     confirmed: bool = True
     confirm_by: datetime | None = None
     undone: str | None = None  # the release that the last rollback or switch-back undid
     kept: tuple[KeptSlot, ...] = ()
     releases: int = 0  # the number given to the newest release
+    automatic: tuple[AutomaticRollback, ...] = ()  # the last ones, oldest first
 
     def kept_slot(self, name: str) -> KeptSlot | None:
         return next((kept for kept in self.kept if kept.slot.name == name), None)

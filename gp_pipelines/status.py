@@ -1,6 +1,5 @@
 """What is true of a service now, read from its target alone: it works when Dagster is down."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +9,10 @@ from gp_pipelines import history
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
-from gp_pipelines.targets.contract import SlotStatus, TrafficStore
-from gp_pipelines.traffic.liveness import RENEW_SECONDS
+from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.traffic.liveness import shows_life
 
 RUNS = 5
-POLL_SECONDS = 0.1
 # By what the fence's holder is doing: the words of `state`.
 AT_WORK = {
     "release": "releasing",
@@ -93,7 +91,7 @@ def _read(platform: Platform) -> ServiceStatus:
     reading = target.traffic.read()
     record = reading.record
     standing = tuple(_standing(status, record) for status in target.slots.list())
-    lives = record.holder is not None and _lives(target.traffic, record)
+    lives = record.holder is not None and shows_life(target.traffic, record)
     idle = record.live.color.other if record.live else None
     behind = target.traffic.read_color(idle).slot_name if idle else None
     return ServiceStatus(
@@ -155,16 +153,3 @@ def _rollback(record: TrafficRecord, standing: tuple[StandingSlot, ...]) -> str:
     found = next((each for each in standing if each.slot.name == record.previous.name), None)
     warm = kept is not None and kept.state is SlotState.WARM
     return "warm" if warm and found and found.ready >= found.slot.replicas else "cold"
-
-
-def _lives(traffic: TrafficStore, record: TrafficRecord) -> bool:
-    """Whether the holder renews within the time in which a living one does, or lets go."""
-    before = traffic.heartbeat()
-    deadline = time.monotonic() + RENEW_SECONDS + 0.5
-    while time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        if traffic.heartbeat() != before:
-            return True
-        if traffic.read().record.holder != record.holder:
-            return True
-    return False

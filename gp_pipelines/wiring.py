@@ -49,7 +49,7 @@ class Platforms:
             target=LocalTarget(self.home, service),
             artifacts=artifacts,
             database=self._database(service, artifacts) if service.database else None,
-            read_secret=_secrets_of(service),
+            read_secret=lambda name, source: _secret(service, name, source),
         )
 
     def _database(self, service: Service, artifacts: Artifacts) -> Database:
@@ -58,21 +58,22 @@ class Platforms:
         from gp_pipelines.targets.local.postgres_scratch import scratch
 
         embedded = EmbeddedPostgres(self.home)
-        read = _secrets_of(service)
         return PostgresDatabase(
             service,
             artifacts,
             url=_database_url(service, embedded.url),
-            secrets=lambda: {name: read(name) for name in service.secrets},
+            secrets=lambda: {
+                name: _secret(service, name, source) for name, source in service.secrets.items()
+            },
             directory=self.home.backups(service.name),
             bin=embedded.bin,
             scratch=lambda: scratch(self.home),
         )
 
 
-def _secrets_of(service: Service) -> Callable[[str], str]:
-    """Gives the value of one of the service's `secrets`. That raises `ConfigInvalid`."""
-    return lambda name: _variable(service.secrets[name], f"{service.name}'s secret {name}")
+def _secret(service: Service, name: str, source: SecretSource) -> str:
+    """Raises `ConfigInvalid` where it is missing."""
+    return _variable(source, f"{service.name}'s secret {name}")
 
 
 def _database_url(service: Service, embedded: Callable[[str], str]) -> Callable[[], str]:

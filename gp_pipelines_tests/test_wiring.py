@@ -8,6 +8,7 @@ import pytest
 
 from gp_pipelines.databases.contract import Database
 from gp_pipelines.errors import ConfigInvalid
+from gp_pipelines.services import SecretSource
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.wiring import Platforms
 from gp_pipelines_tests.targets.local.project import Project, database
@@ -57,11 +58,12 @@ def test_a_secret_is_the_one_in_its_variable(
 ) -> None:
     project.have("api", secrets={"TOKEN": {"env": "API_TOKEN"}})
     platform = Platforms(project.services, project.home)["api"]
+    source = SecretSource(env="API_TOKEN")
     monkeypatch.delenv("API_TOKEN", raising=False)
     with pytest.raises(ConfigInvalid, match=r"api's secret TOKEN .* API_TOKEN, which is not set"):
-        platform.read_secret("TOKEN")
+        platform.read_secret("TOKEN", source)
     monkeypatch.setenv("API_TOKEN", "s3cret")
-    assert platform.read_secret("TOKEN") == "s3cret"
+    assert platform.read_secret("TOKEN", source) == "s3cret"
 
 
 def test_opening_a_service_touches_nothing(project: Project) -> None:

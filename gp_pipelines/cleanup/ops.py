@@ -5,11 +5,11 @@ import dagster as dg
 from gp_pipelines import lineage
 from gp_pipelines.cleanup import engine
 from gp_pipelines.cleanup.reconcile import reconcile
-from gp_pipelines.cleanup.repair import restore_lost_record
 from gp_pipelines.errors import Busy, GpError, StepFailed
 from gp_pipelines.failure import step_failure
 from gp_pipelines.model import Holder, TrafficRecord
 from gp_pipelines.traffic.fence import take
+from gp_pipelines.traffic.lost_record import restore_lost_record
 from gp_pipelines.wiring import Platforms
 
 # More than the reconciler ever takes: it verifies traffic and drains slots.

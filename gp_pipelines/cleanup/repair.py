@@ -1,39 +1,18 @@
-"""Ending a drift, as a person decides it: back to what is recorded, or the record to what is.
+"""Ending a drift, as a person decides it: back to what is recorded, or the record to what is."""
 
-Also the way back from a lost record: it is made again from its copy.
-"""
-
-from dataclasses import replace
-from datetime import datetime
 from typing import Literal
 
-from gp_pipelines.errors import RecordLost, Refused, StepFailed
+from gp_pipelines.errors import Refused, StepFailed
 from gp_pipelines.model import Holder, Progress, Slot, TrafficRecord
 from gp_pipelines.platform import Platform
-from gp_pipelines.targets.contract import Target
+from gp_pipelines.targets.contract import Reading, Target
 from gp_pipelines.traffic import colors, events, transitions
-from gp_pipelines.traffic.fence import Change, Hold, take
+from gp_pipelines.traffic.fence import Hold, Repair, take
+from gp_pipelines.traffic.lost_record import restore_lost_record
 from gp_pipelines.traffic.verify import verify
 
 To = Literal["recorded", "observed"]
 REPAIR_SECONDS = 120.0
-
-
-def restore_lost_record(target: Target) -> TrafficRecord | None:
-    """Make a lost record again from its copy, under a fence above the copy's; else None.
-
-    Whoever held the fence can change nothing from then on. Raises `RecordLost` without a copy.
-    """
-    try:
-        target.traffic.read()
-    except RecordLost:
-        copy = target.traffic.read_copy()
-        if copy is None:
-            raise
-        again = replace(copy, fence=copy.fence + 1, revision=copy.revision + 1, holder=None)
-        target.traffic.write_copy(target.traffic.make_again(again).record)
-        return again
-    return None
 
 
 def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Progress) -> str:
@@ -70,14 +49,14 @@ def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Pr
     return now_live
 
 
-def _change(target: Target, to: To) -> Change:
+def _change(target: Target, to: To) -> Repair:
     """The record that ends the drift; written in the very write that takes the fence."""
     if to == "recorded":
-        return lambda record, now: record
+        return lambda record, reading: record
     observed = _observed_slot(target)
 
-    def adopted(record: TrafficRecord, now: datetime) -> TrafficRecord:
-        return transitions.observed_adopted(record, observed, now)
+    def adopted(record: TrafficRecord, reading: Reading) -> TrafficRecord:
+        return transitions.observed_adopted(record, observed, reading.now)
 
     return adopted
 

@@ -146,6 +146,29 @@ def reject(service: Service, reason: Reason = "not wanted", as_json: Json = Fals
 
 
 @app.command()
+def rollback(
+    service: Service,
+    reason: Reason = "asked for",
+    now: Annotated[
+        bool, typer.Option("--now", help="Straight on the target, without Dagster: it may be down.")
+    ] = False,
+    release: Annotated[
+        str, typer.Option(help="The release to undo: its number, or its id. Else what is live.")
+    ] = "",
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Send the traffic back to the version before, whatever else is at work."""
+    from gp_pipelines.cli.rollback import launch_rollback, roll_back_now
+
+    with exit_codes(as_json):
+        if now:
+            roll_back_now(Project(), service, release, reason, as_json)
+        else:
+            launch_rollback(Project(), service, release, reason, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
 def cleanup(service: Service, no_wait: NoWait = False, as_json: Json = False) -> None:
     """Retire what is due now, without waiting for the schedule."""
     from gp_pipelines.cli.launch import launch

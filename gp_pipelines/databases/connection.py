@@ -52,8 +52,10 @@ class Connector:
         return (self._url(), *((password, quote(password, safe="")) if password else ()))
 
     @contextmanager
-    def session(self, application: str = "gp-pipelines") -> Iterator[Session]:
-        """A session in autocommit mode.
+    def session(
+        self, application: str = "gp-pipelines", *, patience: int | None = None
+    ) -> Iterator[Session]:
+        """A session in autocommit mode. With `patience`, in seconds, no statement takes longer.
 
         Raises `TargetUnavailable` if the server cannot be reached or goes away, `ConfigInvalid`
         for a URL that is none, and `StepFailed` for anything else that PostgreSQL refuses.
@@ -64,7 +66,7 @@ class Connector:
             connection = psycopg.connect(
                 self._url(),
                 autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
+                connect_timeout=patience or CONNECT_SECONDS,
                 application_name=application,
                 keepalives_idle=KEEPALIVE_SECONDS,
                 keepalives_interval=KEEPALIVE_SECONDS,
@@ -72,6 +74,8 @@ class Connector:
             )
             with connection:
                 _unhurried(connection)
+                if patience:
+                    connection.execute(_PATIENCE, [f"{patience}s"])
                 yield connection
         except psycopg.Error as error:
             reason = redact(str(error).strip(), self.secrets())
@@ -126,6 +130,9 @@ _SETTINGS: LiteralString = """
     WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout',
                    'idle_session_timeout', 'transaction_timeout')
 """
+
+
+_PATIENCE: LiteralString = "SELECT set_config('statement_timeout', %s, false)"
 
 
 def _unhurried(session: Session) -> None:

@@ -24,6 +24,14 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Schema:
+    """Which schema the live database has, as far as its migrations tell."""
+
+    name: str  # for people: the newest applied migration
+    fingerprint: str  # the same for the same applied migrations with the same content
+
+
+@dataclass(frozen=True, slots=True)
 class Backup:
     """A dump on the target's disk, and how it was proved."""
 
@@ -52,6 +60,13 @@ class Database(Protocol):
 
     def require_up(self) -> None:
         """Raise `TargetUnavailable` naming the server, without its password, if it is down."""
+        ...
+
+    def schema(self) -> Schema:
+        """What has been applied until now. Never waits for long: a rollback asks it.
+
+        Raises `TargetUnavailable` if the database does not answer within 2 s.
+        """
         ...
 
     def pending(self, artifact: Artifact) -> Pending:

@@ -6,7 +6,7 @@ from pathlib import Path
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.backups import Backups
 from gp_pipelines.databases.connection import Connector
-from gp_pipelines.databases.contract import Backup, Migration, Pending
+from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
 from gp_pipelines.databases.migrate import MigrateCommand, migrate
 from gp_pipelines.databases.pg_tools import PgTools
 from gp_pipelines.databases.running import RunningMigration
@@ -15,12 +15,15 @@ from gp_pipelines.databases.sqlx import (
     applied_migrations,
     migration_files,
     pending,
+    schema,
 )
 from gp_pipelines.databases.store import BackupStore
 from gp_pipelines.databases.verification import Scratch
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.model import Artifact, Progress
 from gp_pipelines.services import DatabaseSpec, SecretSource, Service
+
+SCHEMA_SECONDS = 2  # a rollback waits for the answer
 
 
 class PostgresDatabase:
@@ -59,6 +62,10 @@ class PostgresDatabase:
     def require_up(self) -> None:
         with self._connector.session() as session:
             session.execute("SELECT 1")
+
+    def schema(self) -> Schema:
+        with self._connector.session(patience=SCHEMA_SECONDS) as session:
+            return schema(applied_migrations(session))
 
     def pending(self, artifact: Artifact) -> Pending:
         with self._connector.session() as session:

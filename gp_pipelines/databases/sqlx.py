@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from gp_pipelines.databases.connection import Session
-from gp_pipelines.databases.contract import Pending
+from gp_pipelines.databases.contract import Pending, Schema
 from gp_pipelines.errors import Refused
 
 TABLE = "_sqlx_migrations"
@@ -87,6 +87,14 @@ def applied_migrations(session: Session) -> dict[int, Applied]:
             "SELECT version, description, success, checksum FROM _sqlx_migrations ORDER BY version"
         )
         return {row.version: row for row in cursor}
+
+
+def schema(applied: Mapping[int, Applied]) -> Schema:
+    """The schema that `applied` have made: a migration that was begun only makes another one."""
+    rows = sorted(applied.items())
+    content = "\n".join(f"{number} {row.success} {row.checksum.hex()}" for number, row in rows)
+    name = rows[-1][1].name if rows else "no migration"
+    return Schema(name, hashlib.sha256(content.encode()).hexdigest()[:24])
 
 
 def pending(files: tuple[MigrationFile, ...], applied: Mapping[int, Applied]) -> Pending:

@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from gp_pipelines import history
+from gp_pipelines.databases import proofs
 from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
 from gp_pipelines.errors import GpError, StepFailed
-from gp_pipelines.model import Artifact, Plan, SlotState
+from gp_pipelines.model import Artifact, Plan, Slot, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
-from gp_pipelines.release.planning import require_new
+from gp_pipelines.release.planning import require_new, require_unrestricted
 from gp_pipelines.smoke.checks import CheckResult, run_checks
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic import events, transitions
@@ -40,6 +41,7 @@ def build(attempt: Attempt, plan: Plan) -> Artifact:
             plan.version, attempt.progress, platform.service.timeouts.build
         )
         require_new(plan, artifact)
+        require_unrestricted(attempt, plan, artifact)
         history.built(platform.target.ledger, plan, artifact)
         _leave(attempt, "build", plan, artifact, {"size": artifact.size, "built": artifact.built})
     return artifact
@@ -111,6 +113,7 @@ def smoke(attempt: Attempt, plan: Plan, artifact: Artifact) -> tuple[CheckResult
             attempt.progress,
         )
         facts = {"checks": [asdict(result) for result in results]}
+        _note_schema(attempt, plan.slot(artifact), True, "it passed its smoke checks")
         _leave(attempt, "smoke", plan, artifact, facts)
     return results
 
@@ -137,6 +140,7 @@ def switch(attempt: Attempt, plan: Plan, artifact: Artifact) -> traffic_switch.S
     timeout = service.timeouts.switch * 2 + service.timeouts.deploy
     with attempt.step(plan, timeout) as hold:
         evidence.require(ledger, plan, artifact, evidence.BEFORE_SWITCH)
+        require_unrestricted(attempt, plan, artifact)
         deployment.ensure_up(attempt, hold, plan, artifact)
         done = traffic_switch.switch(
             hold, platform.target, service, plan.slot(artifact), attempt.progress
@@ -187,7 +191,7 @@ def _smoke_live(attempt: Attempt, plan: Plan) -> tuple[CheckResult, ...]:
         return ()
     attempt.progress(f"smoking the live version {plan.live.describe()} on the new schema")
     try:
-        return run_checks(
+        passed = run_checks(
             platform.target.entrance.url,
             platform.service.smoke,
             plan.live.version,
@@ -195,12 +199,24 @@ def _smoke_live(attempt: Attempt, plan: Plan) -> tuple[CheckResult, ...]:
             attempt.progress,
         )
     except StepFailed as failure:
+        _note_schema(attempt, plan.live, False, failure.what)
         raise StepFailed(
             f"The live version {plan.live.describe()} fails on the new schema: {failure.what}",
             state="The migration was applied; traffic is still on the live version.",
             advice="The database only goes forward: apply a migration that restores what the live "
             "version needs, or restore the backup as described in the runbook.",
         ) from failure
+    why = f"it passed its smoke checks in release #{plan.number}"
+    _note_schema(attempt, plan.live, True, why)
+    return passed
+
+
+def _note_schema(attempt: Attempt, slot: Slot, works: bool, why: str) -> None:
+    """What a rollback to `slot` asks: does it work with the schema that is there now?"""
+    platform = attempt.platform
+    if platform.database is not None:
+        now = attempt.hold.read().now
+        proofs.note(platform.target.ledger, slot, platform.database.schema(), works, why, now)
 
 
 def _with_live_state(attempt: Attempt, plan: Plan, failure: StepFailed) -> StepFailed:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gp_pipelines import history
+from gp_pipelines import history, restrictions
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Artifact, Color, Plan, TrafficRecord
 from gp_pipelines.release.attempt import Attempt
@@ -37,6 +37,7 @@ def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
     hold = attempt.begin()
     record = hold.read().record
     _require_settled(record)
+    _require_not_frozen(attempt)
     _require_not_released(run.release_id, record)
     _require_wanted(request, record)
     color = record.live.color.other if record.live else Color.BLUE
@@ -57,6 +58,7 @@ def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
     stored = platform.artifacts.stored(request.version)
     if stored is not None:
         require_new(decided, stored)
+        require_unrestricted(attempt, decided, stored)
     history.began(platform.target.ledger, decided, run.run_id)
     return decided
 
@@ -73,6 +75,19 @@ def require_new(plan: Plan, artifact: Artifact) -> None:
             state=UNCHANGED,
             advice="To bring the same version up again, ask with `redeploy: true` (--redeploy).",
         )
+
+
+def require_unrestricted(attempt: Attempt, plan: Plan, artifact: Artifact) -> None:
+    """Raise `Refused` while the service is frozen, or this very version is in quarantine."""
+    _require_not_frozen(attempt)
+    ledger = attempt.platform.target.ledger
+    restrictions.require_not_quarantined(ledger, plan.service, artifact.digest, plan.config_hash)
+
+
+def _require_not_frozen(attempt: Attempt) -> None:
+    reading, platform = attempt.hold.read(), attempt.platform
+    limit = platform.service.alerts.max_automatic_rollbacks
+    restrictions.require_not_frozen(platform.target.ledger, reading.record, limit, reading.now)
 
 
 def _require_settled(record: TrafficRecord) -> None:

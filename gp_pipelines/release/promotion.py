@@ -6,6 +6,7 @@ from gp_pipelines.model import Artifact, Plan
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import evidence
 from gp_pipelines.release.attempt import Attempt
+from gp_pipelines.release.planning import require_unrestricted
 from gp_pipelines.smoke.checks import run_checks
 from gp_pipelines.traffic.fence import require_no_edits
 from gp_pipelines.traffic.retire import retire
@@ -65,6 +66,7 @@ def plan_promotion(attempt: Attempt) -> tuple[Plan, Artifact]:
         redeploy=True,
         actor=attempt.run.actor,
     )
+    require_unrestricted(attempt, plan, artifact)
     evidence.require(target.ledger, plan, artifact, evidence.BEFORE_SWITCH)
     preview = target.entrance.preview_url(slot.color)
     run_checks(preview, service.smoke, slot.version, service.timeouts.smoke, attempt.progress)

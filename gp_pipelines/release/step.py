@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import dagster as dg
 
 from gp_pipelines import lineage
-from gp_pipelines.errors import FenceLost, GpError
-from gp_pipelines.failure import outcome_of, step_failure
+from gp_pipelines.errors import FenceLost, GpError, outcome_of
+from gp_pipelines.failure import step_failure
 from gp_pipelines.model import Plan
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.resource import Attempts

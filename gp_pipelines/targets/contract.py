@@ -63,6 +63,13 @@ class TrafficStore(Protocol):
         """Whether the data plane has taken this record's routing up (not only been told)."""
         ...
 
+    def end_stuck_writer(self) -> str | None:
+        """End whoever keeps others from writing, and says so for longer than a write can take.
+
+        A rollback asks for it first. Returns who that was, None if nobody was in the way.
+        """
+        ...
+
     def read_copy(self) -> TrafficRecord | None:
         """The copy of the record kept elsewhere, from which a deleted object is made again."""
         ...

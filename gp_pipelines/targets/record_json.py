@@ -52,7 +52,12 @@ def _problems(error: ValidationError) -> str:
 
 
 def _times(record: TrafficRecord) -> list[datetime]:
-    times = (record.switched_at, record.confirm_by, *(kept.deadline for kept in record.kept))
+    times = (
+        record.switched_at,
+        record.confirm_by,
+        *(kept.deadline for kept in record.kept),
+        *(rollback.at for rollback in record.automatic),
+    )
     return [time for time in times if time is not None]
 
 

@@ -1,9 +1,10 @@
-"""How a move of traffic is concluded: first its event is left, then it is confirmed.
+"""How a move of traffic is concluded: what follows from it is left first, then it is confirmed.
 
 Whoever concludes it (the run that made it, or a reconciler after that run's death) leaves the same
 event, under the same key, once.
 """
 
+from gp_pipelines import history, restrictions
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
 from gp_pipelines.targets.contract import Reading, Target
@@ -19,9 +20,33 @@ EVENT = {
 
 
 def confirm(hold: Hold, target: Target, reason: str = "") -> Reading:
-    """The last move stands: nothing switches it back by itself any more."""
-    leave_event(hold, target, hold.read().record, reason)
+    """The last move stands: nothing switches it back by itself any more.
+
+    A rollback has put what it undid into quarantine by then, whoever concludes it.
+    """
+    record = hold.read().record
+    if record.moved_by is MovedBy.ROLLBACK:
+        condemn(hold, target, reason)
+    leave_event(hold, target, record, reason)
     return hold.write(lambda record, now: transitions.confirmed(record))
+
+
+def condemn(hold: Hold, target: Target, reason: str = "") -> Slot | None:
+    """Put what the last rollback undid into quarantine, and end its release's history so.
+
+    Returns its slot; None where the record no longer knows it.
+    """
+    reading = hold.read()
+    undone = _undone(reading.record)
+    if undone is None:
+        return None
+    mover = reading.record.mover or hold.holder
+    ledger = target.ledger
+    if not restrictions.is_quarantined(ledger, undone.digest, undone.config_hash):
+        why = reason or f"release #{undone.number} was rolled back"
+        restrictions.quarantine(ledger, undone, mover.actor, why, reading.now)
+    history.ended(ledger, undone.release_id, "rolled_back", reason)
+    return undone
 
 
 def require_confirmed(record: TrafficRecord) -> None:
@@ -50,7 +75,7 @@ def leave_event(hold: Hold, target: Target, record: TrafficRecord, reason: str =
             before=events.describe(_before(record)),
             after=events.describe(record.live),
             release_id=release_id,
-            holder=hold.holder,
+            holder=record.mover or hold.holder,
             reason=reason,
         ),
     )
@@ -64,6 +89,8 @@ def _moved_release(record: TrafficRecord) -> str | None:
 
 def _before(record: TrafficRecord) -> Slot | None:
     """What was live before the last move, as far as the record still knows it."""
-    if record.undone is None:
-        return record.previous
+    return record.previous if record.undone is None else _undone(record)
+
+
+def _undone(record: TrafficRecord) -> Slot | None:
     return next((k.slot for k in record.kept if k.slot.release_id == record.undone), None)

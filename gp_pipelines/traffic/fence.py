@@ -19,6 +19,7 @@ from gp_pipelines.traffic.heart import Heart
 from gp_pipelines.traffic.liveness import watch_until_dead
 
 Change = Callable[[TrafficRecord, datetime], TrafficRecord]
+Repair = Callable[[TrafficRecord, Reading], TrafficRecord]  # the taken record, and what it was
 ATTEMPTS = 5
 # How long a holder may be between two steps: loading an input, writing an event to Dagster.
 BETWEEN_STEPS_SECONDS = 60.0
@@ -29,7 +30,8 @@ def take(
     holder: Holder,
     progress: Callable[[str], None],
     *,
-    repair: Change | None = None,
+    repair: Repair | None = None,
+    preempt: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> "Hold":
@@ -37,27 +39,35 @@ def take(
 
     `repair` ends a drift: it is applied in the very write that takes the fence, so that no write
     in between moves traffic. Without it, a hand edit is `Refused`.
+    `preempt` takes the fence from a living holder, too, and lets no later hand edit stop the hold:
+    a rollback must wait for nobody.
     Raises `Busy` if the present holder lives, `TargetUnavailable` if the target cannot be read.
     """
     for _ in range(ATTEMPTS):
         reading = store.read()
         present = reading.record.holder
-        if present is not None and present.run_id != holder.run_id:
+        if present is not None and present.run_id != holder.run_id and not preempt:
             watch_until_dead(store, reading.record, progress, clock=clock, sleep=sleep)
             if (current := store.read()).record.fence != reading.record.fence:
                 continue
             reading = current
-        record = reading.record
-        if repair is None:
+        record = transitions.taken(reading.record, holder)
+        if repair is not None:
+            record = repair(record, reading)
+        elif not preempt:
             require_no_edits(reading)
-        else:
-            record = repair(record, reading.now)
         try:
-            taken = _swap(store, transitions.taken(record, holder), reading)
+            taken = _swap(store, record, reading)
         except Conflict:
             continue
         return Hold(
-            store, holder, taken, taken_from=reading.record.holder, clock=clock, sleep=sleep
+            store,
+            holder,
+            taken,
+            taken_from=reading.record.holder,
+            over_edits=preempt,
+            clock=clock,
+            sleep=sleep,
         )
     raise Refused(
         f"The fence of {reading.record.service} changes hands faster than it can be taken.",
@@ -69,7 +79,8 @@ def take(
 class Hold:
     """A fence that was taken. Shows a sign of life until it is let go, or its step is overdue.
 
-    `taken_from` is who still had it then, and so was dead; None where it had been let go.
+    `taken_from` is who still had it then: dead, or preempted; None where it had been let go.
+    `over_edits`: its writes replace what a person has changed by hand.
 
     `clock` (monotonic, for durations) and `sleep` are those of the whole run that holds it.
     """
@@ -81,6 +92,7 @@ class Hold:
         reading: Reading,
         *,
         taken_from: Holder | None = None,
+        over_edits: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -88,6 +100,7 @@ class Hold:
         self.holder = holder
         self.fence = reading.record.fence
         self.taken_from = taken_from
+        self._over_edits = over_edits
         self.clock = clock
         self.sleep = sleep
         self._alive_until = clock() + BETWEEN_STEPS_SECONDS
@@ -116,7 +129,8 @@ class Hold:
         """
         for _ in range(ATTEMPTS):
             before = self.read()
-            require_no_edits(before)
+            if not self._over_edits:
+                require_no_edits(before)
             wanted = change(before.record, before.now)
             try:
                 return _swap(self.store, wanted, before)

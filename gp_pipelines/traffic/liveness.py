@@ -19,6 +19,23 @@ POLL_SECONDS = 0.25
 LONGEST_GAP_SECONDS = 1.0
 
 
+def shows_life(
+    store: TrafficStore,
+    record: TrafficRecord,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Whether the holder renews within the time in which a living one does, or lets go."""
+    before = store.heartbeat()
+    deadline = clock() + RENEW_SECONDS + 0.5
+    while clock() < deadline:
+        sleep(POLL_SECONDS)
+        if store.heartbeat() != before or store.read().record.holder != record.holder:
+            return True
+    return False
+
+
 def watch_until_dead(
     store: TrafficStore,
     record: TrafficRecord,

@@ -7,7 +7,18 @@ change whatever came before is what the state-machine test checks. `now` is the 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from gp_pipelines.model import Holder, KeptSlot, MovedBy, Slot, SlotState, TrafficRecord
+from gp_pipelines.model import (
+    AutomaticRollback,
+    Holder,
+    KeptSlot,
+    MovedBy,
+    Slot,
+    SlotState,
+    TrafficRecord,
+)
+
+# Of automatic rollbacks: more than may happen in a day (services.yaml allows 20).
+REMEMBERED = 20
 
 
 def taken(record: TrafficRecord, holder: Holder) -> TrafficRecord:
@@ -43,6 +54,7 @@ def switched(
         live=to,
         previous=record.live,
         moved_by=MovedBy.RELEASE,
+        mover=record.holder,
         switched_at=now,
         confirmed=False,
         confirm_by=now + timedelta(seconds=confirm_seconds),
@@ -63,10 +75,60 @@ def switched_back(
     confirm_seconds: float,
     keep_failed_seconds: float,
 ) -> TrafficRecord:
-    """Undo the last release: traffic goes to `previous` (or to nothing, for a first release).
+    """Undo the last release: traffic goes to `previous` (or to nothing, for a first release)."""
+    return _went_back(record, now, MovedBy.SWITCH_BACK, confirm_seconds, keep_failed_seconds)
 
-    `previous` is empty afterwards, so that nothing can go back onto what was just undone.
+
+def rolled_back(
+    record: TrafficRecord,
+    now: datetime,
+    *,
+    automatic: bool,
+    confirm_seconds: float,
+    keep_failed_seconds: float,
+) -> TrafficRecord:
+    """Undo the live release, confirmed or not: traffic goes to `previous`.
+
+    A release that waits to be promoted loses its reservation: it was proved beside the one that is
+    undone. The write also counts the rollback, if an alert asked for it.
     """
+    assert record.live is not None
+    assert record.previous is not None
+    deadline = now + timedelta(seconds=keep_failed_seconds)
+    kept = tuple(
+        KeptSlot(k.slot, SlotState.KEPT, deadline) if k.state is SlotState.WAITING else k
+        for k in record.kept
+    )
+    counted = (AutomaticRollback(record.live.release_id, now),) if automatic else ()
+    return replace(
+        _went_back(
+            replace(record, kept=kept),
+            now,
+            MovedBy.ROLLBACK,
+            confirm_seconds,
+            keep_failed_seconds,
+        ),
+        automatic=(*record.automatic, *counted)[-REMEMBERED:],
+    )
+
+
+def restoring(record: TrafficRecord, slot: Slot, now: datetime, seconds: float) -> TrafficRecord:
+    """`slot` is being brought up, to be gone back to in place of the present `previous`.
+
+    From here on a killed rollback's retry finds it, and carries on with it.
+    """
+    kept = KeptSlot(slot, SlotState.WARM, now + timedelta(seconds=seconds))
+    return replace(record, previous=slot, kept=(*_without(record.kept, slot.name), kept))
+
+
+def _went_back(
+    record: TrafficRecord,
+    now: datetime,
+    moved_by: MovedBy,
+    confirm_seconds: float,
+    keep_failed_seconds: float,
+) -> TrafficRecord:
+    """`previous` is empty afterwards, so that nothing can go back onto what was just undone."""
     undone = record.live
     kept = record.kept
     if record.previous is not None:
@@ -78,7 +140,8 @@ def switched_back(
         record,
         live=record.previous,
         previous=None,
-        moved_by=MovedBy.SWITCH_BACK,
+        moved_by=moved_by,
+        mover=record.holder,
         switched_at=now,
         confirmed=False,
         confirm_by=now + timedelta(seconds=confirm_seconds),
@@ -135,6 +198,7 @@ def observed_adopted(record: TrafficRecord, live: Slot | None, now: datetime) ->
         live=live,
         previous=None,
         moved_by=MovedBy.REPAIR,
+        mover=record.holder,
         switched_at=now,
         confirmed=True,
         confirm_by=None,

@@ -33,7 +33,7 @@ class TwoServices:
             target=FakeTarget(self.worlds[name]),
             artifacts=None,  # type: ignore[arg-type]
             database=None,
-            read_secret=str,
+            read_secret=lambda name, source: name,
         )
 
 

@@ -124,6 +124,9 @@ class FakeTraffic:
         self._begin("in_force")
         return self._world.record == record
 
+    def end_stuck_writer(self) -> str | None:
+        return None
+
     def read_copy(self) -> TrafficRecord | None:
         self._begin("read_copy")
         return self._world.copy

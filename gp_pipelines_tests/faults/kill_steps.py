@@ -77,7 +77,7 @@ class Place:
             target=LocalTarget(self.home, self.service),
             artifacts=StoredArtifacts(self.service.name, self.artifact),  # type: ignore[arg-type]
             database=None,
-            read_secret=lambda name: "secret",
+            read_secret=lambda name, source: "secret",
         )
 
 

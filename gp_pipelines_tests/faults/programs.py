@@ -68,7 +68,7 @@ def platform_of(program: Program, service: Service) -> Platform:
         target=program.target,
         artifacts=StoredArtifacts(),  # type: ignore[arg-type]
         database=DATABASE,
-        read_secret=lambda name: name,
+        read_secret=lambda name, source: name,
     )
 
 

@@ -95,7 +95,8 @@ def test_a_switch_that_loses_the_fence_undoes_nothing(story: Story) -> None:
     story.run(lambda program, service: programs.seize_fence(program))
     before = story.record
     run.finish()
-    assert isinstance(run.error, FenceLost)
+    # Its slot may be gone when it looks, before it would look at its fence.
+    assert isinstance(run.error, FenceLost | StepFailed)
     assert story.record == before
 
 
@@ -148,5 +149,6 @@ def test_a_frozen_run_that_wakes_up_late_changes_no_traffic(story: Story, calls:
     before = story.record
     run.wake()
     run.finish()
-    assert isinstance(run.error, FenceLost)
+    # Its slot may be gone when it looks, before it would look at its fence.
+    assert isinstance(run.error, FenceLost | StepFailed)
     assert story.record == before

@@ -8,6 +8,7 @@ says who that is: process id and start time, since the id alone may be another's
 import fcntl
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,6 +38,20 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def end_stuck_holder(path: Path, patience: float) -> str | None:
+    """Kill the process that holds the lock for longer than `patience`; returns who that was."""
+    try:
+        with locked(path, patience):
+            return None
+    except TargetUnavailable:
+        process = holder(path)
+        if process is None or process == ProcessId.own():
+            return None
+        process.send(signal.SIGKILL)
+        process.wait(patience)
+        return f"process {process.pid}, which held {path}"
 
 
 def holder(path: Path) -> ProcessId | None:

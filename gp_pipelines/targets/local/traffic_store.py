@@ -20,11 +20,12 @@ from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.file_errors import readable, writable
 from gp_pipelines.targets.local.files import write_atomically
 from gp_pipelines.targets.local.home import Home
-from gp_pipelines.targets.local.lock import locked
+from gp_pipelines.targets.local.lock import end_stuck_holder, locked
 from gp_pipelines.targets.local.replica_ports import replica_ports
 from gp_pipelines.targets.record_json import UnreadableRecord
 
 LOCK_SECONDS = 10.0
+STUCK_SECONDS = 1.0
 # Envoy takes a file up within milliseconds. One that has not after this long, and has refused
 # files before, is not slow: it will not take this one up by waiting.
 REFUSED_AFTER_SECONDS = 3.0
@@ -59,6 +60,11 @@ class LocalTraffic:
         if in_force != file.version:
             self._require_not_refused(file.version, in_force)
         return in_force == file.version
+
+    def end_stuck_writer(self) -> str | None:
+        """The lock is held for milliseconds; who has it for a second is stopped, or hangs."""
+        with writable(self._paths.lock):
+            return end_stuck_holder(self._paths.lock, STUCK_SECONDS)
 
     def read_copy(self) -> TrafficRecord | None:
         return record_copy.read(self._paths.copy, self._service)

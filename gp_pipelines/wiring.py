@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.contract import Database
@@ -10,6 +12,9 @@ from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.platform import Platform
 from gp_pipelines.services import SecretSource, Service, Services, load_services
 from gp_pipelines.targets.local.home import Home
+
+if TYPE_CHECKING:
+    from gp_pipelines.alerts.inbox import Inbox
 
 
 def services_file() -> Path:
@@ -37,6 +42,15 @@ class Platforms:
         if name not in self._opened:
             self._opened[name] = self._open(service)
         return self._opened[name]
+
+    @cached_property
+    def inbox(self) -> "Inbox":
+        """Of the alerts that are sent to `gp webhook`, whichever service they are for."""
+        from sqlalchemy import URL
+
+        from gp_pipelines.alerts.inbox import Inbox
+
+        return Inbox(URL.create("sqlite", database=str(self.home.inbox)))
 
     def _open(self, service: Service) -> Platform:
         # The drivers are imported here: loading the definitions must not wait for them.

@@ -84,12 +84,20 @@ class RollbackAttempt:
         )
 
     def failed(self, error: GpError) -> None:
-        """Leave on the target how the run ended, for whoever tries again. Raises nothing."""
+        """Leave on the target how the run ended, for whoever tries again. Raises nothing.
+
+        A person who is refused at once has the answer, and leaves nothing that could hold an alert
+        back. Nor is anything left for a run that has taken over.
+        """
+        if self._hold is None and not self.request.automatic:
+            return
+        ledger = self.platform.target.ledger
+        release_id = self._hold.holder.release_id if self._hold else self.request.release_id
         with suppress(GpError):
             now = self.platform.target.traffic.read().now
-            release_id = self._hold.holder.release_id if self._hold else self.request.release_id
-            ledger = self.platform.target.ledger
-            requests.ended(ledger, release_id, outcome_of(error), now, error.what)
+            before = requests.found(ledger, release_id)
+            if before is None or before["run_id"] in (self.run_id, None):
+                requests.ended(ledger, release_id, outcome_of(error), now, error.what)
 
     def close(self) -> None:
         if self._hold is not None:

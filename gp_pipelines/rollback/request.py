@@ -67,8 +67,18 @@ def noted(ledger: Ledger, release_id: str, **facts: Any) -> None:
 
 
 def ended(ledger: Ledger, release_id: str, outcome: str, at: datetime, error: str = "") -> None:
-    """`outcome` is done, unverified (traffic is back, nobody could verify it), failed, refused."""
-    noted(ledger, release_id, outcome=outcome, error=error, ended_at=at.isoformat())
+    """`outcome` is done, unverified (traffic is back, nobody could verify it), failed, refused.
+
+    A refusal before anything was begun is kept, too: no alert is to ask for it again and again.
+    """
+    before = ledger.get(KIND, release_id) or {
+        "release_id": release_id,
+        "run_id": None,
+        "asked_at": at.isoformat(),
+        "attempts": 1,
+    }
+    news = {"outcome": outcome, "error": error, "ended_at": at.isoformat()}
+    ledger.put(KIND, release_id, {**before, **news})
 
 
 def found(ledger: Ledger, release_id: str) -> Mapping[str, Any] | None:

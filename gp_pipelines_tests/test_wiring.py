@@ -72,6 +72,14 @@ def test_opening_a_service_touches_nothing(project: Project) -> None:
     assert not project.home.root.exists()
 
 
+def test_the_inbox_of_alerts_is_made_when_it_is_first_used(project: Project) -> None:
+    project.have("api")
+    inbox = Platforms(project.services, project.home).inbox
+    assert not project.home.root.exists()
+    assert inbox.firing("api") == ()
+    assert project.home.inbox.exists()
+
+
 def _database(project: Project) -> Database:
     found = Platforms(project.services, project.home)["api"].database
     assert found is not None

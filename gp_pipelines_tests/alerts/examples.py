@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gp_pipelines.alerts.contract import Alert
+from gp_pipelines.alerts.sent_alert import fingerprint
 from gp_pipelines.services import Service
 
 # More than one test is true only as long as the alert is younger than what it is compared with.
@@ -41,3 +43,16 @@ def sent(**fields: Any) -> dict[str, Any]:
         "labels": labels(),
         **fields,
     }
+
+
+def alert(resolved: bool = False, starts_at: datetime = BEGAN, **more: str) -> Alert:
+    """As the webhook has understood it."""
+    return Alert(
+        feed="webhook",
+        fingerprint=fingerprint(labels(**more)),
+        labels=labels(**more),
+        annotations={"summary": "many errors"},
+        starts_at=starts_at,
+        seen_at=datetime.now(UTC),
+        resolved=resolved,
+    )

@@ -8,6 +8,8 @@ All state is under one directory: `GP_HOME`, or `var/` beside services.yaml.
       envoy/                   bootstrap, listeners and clusters; admin.sock (0600)
       postgres/                the embedded server's data and its password (0600)
       dagster/                 Dagster's home
+      inbox/alerts.sqlite      the alerts that were sent to `gp webhook` (0600)
+      webhook/                 its token and secret, where none are configured (0600), and logs/
       artifacts/<service>/     built versions
       backups/<service>/
       services/<service>/      the truth about one service:
@@ -86,6 +88,14 @@ class Home:
     @property
     def dagster(self) -> Path:
         return self.root / "dagster"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox" / "alerts.sqlite"
+
+    @property
+    def webhook(self) -> Path:
+        return self.root / "webhook"
 
     def artifacts(self, service: str) -> Path:
         return self.root / "artifacts" / service

@@ -7,7 +7,10 @@ from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.postgres_place import remove_place
 from gp_pipelines.targets.local.unix_sockets import remove_short_directory
 
-DIRECTORIES = ("supervisor", "envoy", "dagster", "artifacts", "backups", "services")
+DIRECTORIES = (
+    *("supervisor", "envoy", "dagster", "inbox", "webhook"),
+    *("artifacts", "backups", "services"),
+)
 FILES = ("ports.json", "ports.lock", "postgres.lock", "stack.lock")
 
 

@@ -45,6 +45,7 @@ class Attempt:
         self.run = run
         self.reconcile = reconcile
         self.progress = progress
+        self.failure: GpError | None = None  # the expected error that ended it
         self._clock = clock
         self._sleep = sleep
         self._hold: Hold | None = None

@@ -32,8 +32,10 @@ def undone_on_failure(context: dg.OpExecutionContext, attempt: Attempt) -> Itera
     try:
         yield
     except FenceLost as lost:  # whoever has the fence now undoes, and records
+        attempt.failure = lost
         raise step_failure(lost) from lost
     except GpError as error:
+        attempt.failure = error
         details = failure_metadata(error, attempt.last_words())
         attempt.abandon(error.what, outcome_of(error))
         _tell_dagster(context, attempt)

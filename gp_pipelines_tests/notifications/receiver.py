@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -26,6 +26,7 @@ class Receiver:
     statuses: list[int] = field(default_factory=lambda: [200])
     answer_headers: dict[str, str] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
+    look: Callable[[], object] = lambda: None  # at anything else, whenever it gets something
 
     def __enter__(self) -> Self:
         receiver = self
@@ -35,6 +36,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 receiver.received.append(Received(self.path, dict(self.headers), body))
+                receiver.look()
                 receiver._answer(self)
 
             def log_message(self, *_: object) -> None:

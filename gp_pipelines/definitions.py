@@ -13,6 +13,7 @@ from gp_pipelines.release.job import promote_job, release_job
 from gp_pipelines.release.resource import attempts_resource
 from gp_pipelines.rollback.job import rollback_job
 from gp_pipelines.rollback.resource import rollbacks_resource
+from gp_pipelines.rollback.sensors import rollback_sensor
 from gp_pipelines.wiring import Platforms
 
 
@@ -25,17 +26,21 @@ def build_defs(platforms: Platforms) -> dg.Definitions:
     """The whole project for `platforms`: tests come with their own."""
     services = platforms.services
     cleanup, reconciliation = cleanup_job(services), reconcile_job(services)
+    rollback = rollback_job(services)
     return dg.Definitions(
         assets=[lineage.live_asset_spec(name) for name in services.names],
         jobs=[
             release_job(services),
             promote_job(services),
-            rollback_job(services),
+            rollback,
             cleanup,
             reconciliation,
         ],
         schedules=[cleanup_schedule(platforms, cleanup)],
-        sensors=[reconcile_sensor(platforms, reconciliation)],
+        sensors=[
+            reconcile_sensor(platforms, reconciliation),
+            rollback_sensor(platforms, rollback),
+        ],
         resources={
             "platforms": dg.ResourceDefinition.hardcoded_resource(platforms),
             "attempts": attempts_resource(platforms, reconcile),

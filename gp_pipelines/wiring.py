@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gp_pipelines.alerts.contract import Feed
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.contract import Database
 from gp_pipelines.errors import ConfigInvalid
@@ -52,6 +53,20 @@ class Platforms:
 
         return Inbox(URL.create("sqlite", database=str(self.home.inbox)))
 
+    def feeds(self, name: str) -> tuple[Feed, ...]:
+        """New feeds of the alerts about one service. Apart from its platform: most need none."""
+        from gp_pipelines.alerts.alertmanager import AlertmanagerFeed
+        from gp_pipelines.alerts.inbox import InboxFeed
+        from gp_pipelines.alerts.probe import ProbeFeed
+
+        service = self.services[name]
+        found: list[Feed] = [InboxFeed(self.inbox, name)]
+        if service.alerts.probe is not None:
+            found.append(ProbeFeed(service, self[name].target))
+        if service.alerts.alertmanager is not None:
+            found.append(AlertmanagerFeed(service, _alertmanager_token(service)))
+        return tuple(found)
+
     def _open(self, service: Service) -> Platform:
         # The drivers are imported here: loading the definitions must not wait for them.
         from gp_pipelines.artifacts.wheel import WheelArtifacts
@@ -88,6 +103,14 @@ class Platforms:
 def _secret(service: Service, name: str, source: SecretSource) -> str:
     """Raises `ConfigInvalid` where it is missing."""
     return _variable(source, f"{service.name}'s secret {name}")
+
+
+def _alertmanager_token(service: Service) -> Callable[[], str] | None:
+    alertmanager = service.alerts.alertmanager
+    source = alertmanager.token if alertmanager else None
+    if source is None:
+        return None
+    return lambda: _variable(source, f"the token of {service.name}'s Alertmanager")
 
 
 def _database_url(service: Service, embedded: Callable[[str], str]) -> Callable[[], str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -46,7 +46,7 @@ def _models(annotation: Any, step: str) -> Iterator[tuple[type[BaseModel], str]]
     """The models in a type, with how one gets there: `[]` for an item, `.*` for any key."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, step
-    inner = {tuple: "[]", dict: ".*"}.get(getattr(annotation, "__origin__", None), "")
+    inner = {tuple: "[]", dict: ".*"}.get(get_origin(annotation), "")
     for argument in get_args(annotation):
         yield from _models(argument, step + inner)
 

@@ -25,7 +25,7 @@ def service(name: str = "api", **alerts: Any) -> Service:
     )
 
 
-def labels(**more: str) -> dict[str, str]:
+def labels(**more: Any) -> dict[str, Any]:
     return {"alertname": "HighErrorRate", "service": "api", "auto_rollback": "true", **more}
 
 

@@ -30,7 +30,9 @@ def test_traffic_that_cannot_be_settled_makes_the_run_fail(platform: Platform) -
     result = reconcile(platform)
     assert not result.success
     (failure,) = [e for e in result.all_events if e.is_step_failure]
-    said = failure.step_failure_data.user_failure_data.description
+    told = failure.step_failure_data.user_failure_data
+    assert told
+    said = str(told.description)
     assert "could not be settled" in said
     assert LIVE.describe() in said
     assert target.world.record.holder is None

@@ -79,7 +79,8 @@ class Dagster:
                 "tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]
             },
         }
-        return self.ask(LAUNCH, params=params)["launchRun"]
+        answer: Mapping[str, Any] = self.ask(LAUNCH, params=params)["launchRun"]
+        return answer
 
     def execute_again(self, run_id: str) -> str:
         """From the step that failed. The new run's id."""

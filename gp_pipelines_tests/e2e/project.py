@@ -251,7 +251,9 @@ class TestedService:
 
     def outcome(self, run_id: str) -> str | None:
         """What the target remembers of this run's release. AssertionError if nothing."""
-        found = [run["outcome"] for run in self.status.runs if run["run_id"] == run_id]
+        found: list[str | None] = [
+            run["outcome"] for run in self.status.runs if run["run_id"] == run_id
+        ]
         assert len(found) == 1, self.status.runs
         return found[0]
 

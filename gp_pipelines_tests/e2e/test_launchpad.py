@@ -1,5 +1,7 @@
 """What the launchpad asks for, and what people read there."""
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -7,7 +9,7 @@ from gp_pipelines_tests.e2e.project import Project
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-FIELDS = {
+FIELDS: dict[str, dict[str, bool | None]] = {
     "release": {
         "service": None,
         "version": None,
@@ -103,12 +105,12 @@ def test_everything_is_described_and_runs_by_itself_where_it_should(project: Pro
         assert schedule["scheduleState"]["status"] == "RUNNING"
 
 
-def _form(project: Project, job: str) -> dict:
+def _form(project: Project, job: str) -> dict[str, Any]:
     selector = {
         "repositoryLocationName": "gp_pipelines",
         "repositoryName": "__repository__",
         "pipelineName": job,
     }
-    form = project.dagster.ask(FORM, selector=selector)["runConfigSchemaOrError"]
+    form: dict[str, Any] = project.dagster.ask(FORM, selector=selector)["runConfigSchemaOrError"]
     assert form["__typename"] == "RunConfigSchema", form
     return form

@@ -37,7 +37,7 @@ class TrafficMachine(RuleBasedStateMachine):
     @initialize(keep=st.sampled_from([0, 20]), retention=st.sampled_from([0, 60]))
     def begin(self, keep: float, retention: float) -> None:
         self.service = programs.a_service(keep_failed_seconds=keep, retention_seconds=retention)
-        self.rules = Rules(self.world, self.service)
+        self.watch = Rules(self.world, self.service)
 
     # What people and schedules start
 
@@ -85,7 +85,7 @@ class TrafficMachine(RuleBasedStateMachine):
         ),
         calls=CALLS,
     )
-    def start(self, what, calls: int) -> None:  # type: ignore[no-untyped-def]
+    def start(self, what, calls: int) -> None:
         self.launch(lambda program: what(program, self.service), calls)
 
     @precondition(lambda self: self.room())
@@ -161,8 +161,7 @@ class TrafficMachine(RuleBasedStateMachine):
 
     @invariant()
     def rules_hold(self) -> None:
-        if hasattr(self, "rules"):
-            assert not self.rules.broken, self.rules.broken
+        assert not self.watch.broken, self.watch.broken
         for program in self.programs:
             expected = program.error is None or isinstance(
                 program.error, GpError | KeyboardInterrupt
@@ -240,13 +239,13 @@ class TrafficMachine(RuleBasedStateMachine):
             lambda program: programs.run_release(program, self.service, release, from_step), calls
         )
 
-    def launch(self, work, calls: int) -> Program:  # type: ignore[no-untyped-def]
+    def launch(self, work, calls: int) -> Program:
         program = Program(self.world, self.clock, f"run-{len(self.programs) + 1}", work)
         self.programs.append(program)
         program.go(calls)
         return program
 
-    def finish(self, work) -> None:  # type: ignore[no-untyped-def]
+    def finish(self, work) -> None:
         program = self.launch(work, 0)
         program.finish()
         assert program.error is None, (program.run_id, repr(program.error), program.said)

@@ -1,5 +1,7 @@
 """The fence: what it takes to have it, and that whoever lost it is heard no more."""
 
+from collections.abc import Callable
+
 import pytest
 
 from gp_pipelines.errors import Busy, FenceLost, Refused
@@ -18,7 +20,7 @@ class Taken:
 
     def __init__(self, story: Story) -> None:
         self.holds: list[Hold] = []
-        self.then = lambda hold: None
+        self.then: Callable[[Hold], object] = lambda hold: None
         self.program = story.program(self._work)
         story.go_until(self.program, lambda: self.holds)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SIZE = {"width": 1400, "height": 900}
+SIZE = ViewportSize(width=1400, height=900)
 PATIENCE_MS = 30_000
 ARGUMENTS = (
     "--headless",

@@ -19,6 +19,7 @@ BEHAVIOUR = os.environ.get("BEHAVIOUR", "good")
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    server: "Server"
 
     def do_GET(self) -> None:
         with self.server.under_way:

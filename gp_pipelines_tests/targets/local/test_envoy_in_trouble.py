@@ -8,7 +8,7 @@ import pytest
 
 from gp_pipelines.errors import TargetUnavailable
 from gp_pipelines.model import Color
-from gp_pipelines.targets.local import routes_file
+from gp_pipelines.targets.local import envoy_routing, routes_file
 from gp_pipelines_tests.contract.examples import a_slot, bring_up, switch_to, write_next
 from gp_pipelines_tests.databases.waiting import wait_until
 from gp_pipelines_tests.targets.local.live_stack import LiveStack
@@ -59,7 +59,7 @@ def test_while_it_is_stopped_nothing_is_released_and_afterwards_it_serves_as_bef
 def test_a_file_that_it_refuses_moves_nothing_and_is_told(
     stack: LiveStack, subject: LocalSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render = routes_file.route_config
+    render = envoy_routing.route_config
 
     def refused(*arguments: Any) -> dict[str, Any]:
         document = render(*arguments)

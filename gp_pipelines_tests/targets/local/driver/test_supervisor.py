@@ -9,7 +9,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -170,7 +172,7 @@ def test_one_that_dies_while_it_is_removed_is_removed_all_the_same(
         name = f"program-{number}"
         log = home.root / "logs" / f"{name}.log"
         supervisor.put(_program(home, SLEEPS, name=name, log=log))
-        wait_until(lambda log=log: log.exists() and "started" in log.read_text())
+        wait_until(partial(_has_started, log))
         state = supervisor.state(name)
         process = ProcessId.of(state.pid) if state and state.pid else None
         assert process is not None
@@ -264,8 +266,12 @@ def test_a_program_runs_as_the_user_that_it_asks_for(home: Home, supervisor: Sup
     wait_until(lambda: psutil.Process(pid).username() == "nobody")
 
 
-def _program(home: Home, script: str, **fields: object) -> Program:
-    values = {
+def _has_started(log: Path) -> bool:
+    return log.exists() and "started" in log.read_text()
+
+
+def _program(home: Home, script: str, **fields: Any) -> Program:
+    values: dict[str, Any] = {
         "name": "program",
         "command": ("/bin/sh", "-c", script),
         "directory": home.root,
@@ -278,7 +284,7 @@ def _program(home: Home, script: str, **fields: object) -> Program:
 def _started(supervisor: Supervisor, program: Program) -> int:
     """Its process, once it has printed something."""
     supervisor.put(program)
-    wait_until(lambda: program.log.exists() and "started" in program.log.read_text())
+    wait_until(lambda: _has_started(program.log))
     pid = _state(supervisor).pid
     assert pid is not None
     return pid

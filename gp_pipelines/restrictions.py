@@ -5,12 +5,12 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import Slot, TrafficRecord
+from gp_pipelines.model import TrafficRecord
 from gp_pipelines.targets.contract import Ledger
 
 KIND = "restrictions"
@@ -112,17 +112,10 @@ def snoozed(ledger: Ledger, now: datetime) -> Snooze | None:
     return Snooze(until, document["by"], document["reason"])
 
 
-def quarantine(ledger: Ledger, slot: Slot, by: str, reason: str, at: datetime) -> None:
-    """What runs in `slot` is not released again, under any release, until it is lifted."""
-    document = {
-        "version": slot.version,
-        "digest": slot.digest,
-        "config_hash": slot.config_hash,
-        "by": by,
-        "reason": reason,
-        "at": at.isoformat(),
-    }
-    ledger.put(QUARANTINE, _key(slot.digest, slot.config_hash), document)
+def quarantine(ledger: Ledger, found: Quarantine) -> None:
+    """It is not released again, under any release, until that is lifted."""
+    document = {**asdict(found), "at": found.at.isoformat()}
+    ledger.put(QUARANTINE, _key(found.digest, found.config_hash), document)
 
 
 def is_quarantined(ledger: Ledger, digest: str, config_hash: str) -> bool:

@@ -24,6 +24,7 @@ Json = Annotated[
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Launch the run, and do not follow it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded with your name.")]
+Why = Reason  # without a default: it has to be said
 
 
 @app.command()
@@ -166,6 +167,62 @@ def rollback(
             roll_back_now(Project(), service, release, reason, as_json)
         else:
             launch_rollback(Project(), service, release, reason, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
+def freeze(service: Service, reason: Why, as_json: Json = False) -> None:
+    """Nothing is released or promoted until `gp unfreeze`. A rollback always may."""
+    from gp_pipelines.cli import restrict
+
+    with exit_codes(as_json):
+        restrict.freeze(Project(), service, reason, as_json)
+
+
+@app.command()
+def unfreeze(service: Service, reason: Why, as_json: Json = False) -> None:
+    """Releases may go on, and alerts may roll back again."""
+    from gp_pipelines.cli import restrict
+
+    with exit_codes(as_json):
+        restrict.unfreeze(Project(), service, reason, as_json)
+
+
+@app.command()
+def snooze(
+    service: Service,
+    reason: Why,
+    span: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")] = "1h",
+    as_json: Json = False,
+) -> None:
+    """Alerts launch nothing for a while. `gp watch` ends that."""
+    from gp_pipelines.cli import restrict
+
+    with exit_codes(as_json):
+        restrict.snooze(Project(), service, span, reason, as_json)
+
+
+@app.command()
+def watch(service: Service, as_json: Json = False) -> None:
+    """End a snooze: alerts roll back again."""
+    from gp_pipelines.cli import restrict
+
+    with exit_codes(as_json):
+        restrict.watch(Project(), service, as_json)
+
+
+@app.command()
+def quarantine(
+    service: Service,
+    version: Annotated[str, typer.Argument(help="A version that was built.")],
+    reason: Why,
+    lift: Annotated[bool, typer.Option("--lift", help="It may be released again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """This version, as it was built and is configured, may not be released (again)."""
+    from gp_pipelines.cli import restrict
+
+    with exit_codes(as_json):
+        restrict.quarantine(Project(), service, version, lift, reason, as_json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ event, under the same key, once.
 from gp_pipelines import history, restrictions
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
+from gp_pipelines.restrictions import Quarantine
 from gp_pipelines.targets.contract import Reading, Target
 from gp_pipelines.traffic import events, transitions
 from gp_pipelines.traffic.fence import Hold
@@ -44,7 +45,10 @@ def condemn(hold: Hold, target: Target, reason: str = "") -> Slot | None:
     ledger = target.ledger
     if not restrictions.is_quarantined(ledger, undone.digest, undone.config_hash):
         why = reason or f"release #{undone.number} was rolled back"
-        restrictions.quarantine(ledger, undone, mover.actor, why, reading.now)
+        found = Quarantine(
+            undone.version, undone.digest, undone.config_hash, mover.actor, why, reading.now
+        )
+        restrictions.quarantine(ledger, found)
     history.ended(ledger, undone.release_id, "rolled_back", reason)
     return undone
 

@@ -17,12 +17,22 @@ WEBSERVER = "dagster-webserver"
 DAEMON = "dagster-daemon"
 STOP_SECONDS = 30.0  # they end the processes that hold the code, and those the runs that go on
 
+# Where people are told what happened, and where they reach Dagster; none needs to be set.
+OPTIONAL = (
+    "GP_NOTIFY_WEBHOOK_URL",
+    "GP_NOTIFY_SLACK_URL",
+    "GP_NOTIFY_TEAMS_URL",
+    "GP_DAGSTER_URL",
+)
+LOCAL_URL = "GP_DAGSTER_LOCAL_URL"  # where it is to be reached if nothing else is said
+
 # Not the caller's: Dagster, and any run in it, would be restarted by `gp up` from another shell.
 SYSTEM_PATH = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 
 
 def dagster_environment(home: Home, services: Services, project: Path) -> dict[str, str]:
-    """What services.yaml takes from variables is passed on, and nothing else of the caller's."""
+    """What services.yaml takes from variables is passed on, and what is `OPTIONAL`: nothing else of
+    the caller's."""
     return {
         **known_secrets(home, services),
         "DAGSTER_HOME": str(home.dagster),
@@ -39,7 +49,8 @@ def dagster_programs(
     home: Home, project: Path, environment: Mapping[str, str]
 ) -> tuple[Program, Program]:
     """The webserver and the daemon."""
-    address = ("-h", "127.0.0.1", "-p", str(dagster_port(home)))
+    port = dagster_port(home)
+    address = ("-h", "127.0.0.1", "-p", str(port))
     workspace = ("-w", str(project / "workspace.yaml"))
 
     def program(name: str, *arguments: str) -> Program:
@@ -48,7 +59,7 @@ def dagster_programs(
             command=(sys.executable, "-m", *arguments, *workspace),
             directory=project,
             log=log_path(home, name),
-            environment=environment,
+            environment={**environment, LOCAL_URL: f"http://127.0.0.1:{port}"},
             stop_wait=STOP_SECONDS,
         )
 
@@ -79,11 +90,14 @@ def missing_variables(home: Home, services: Services) -> tuple[str, ...]:
 
 
 def known_secrets(home: Home, services: Services) -> Mapping[str, str]:
-    """The caller's; a variable that it does not have stays what it was at the last start."""
+    """The caller's, with what is `OPTIONAL`: the addresses where people are told are secrets too.
+
+    A variable that the caller does not have stays what it was at the last start.
+    """
     before = Program.read(Supervisord(home.supervisor).definition(WEBSERVER))
     kept = before.environment if before else {}
     return {
         name: value
-        for name in variables(services)
+        for name in (*variables(services), *OPTIONAL)
         if (value := os.environ.get(name, kept.get(name))) is not None
     }

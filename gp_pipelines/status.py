@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines import history
+from gp_pipelines import history, restrictions
+from gp_pipelines.alerts.watched import why_not_watched
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
+from gp_pipelines.restrictions import Quarantine
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.liveness import shows_life
 
@@ -50,6 +52,8 @@ class ServiceStatus:
     rollback: str = "none"  # warm, cold, none
     now: datetime | None = None  # the target's time
     runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
+    remarks: tuple[str, ...] = ()  # why it is frozen, snoozed or not watched
+    quarantines: tuple[Quarantine, ...] = ()
     problems: tuple[str, ...] = ()  # what does not work now, each as an error says it
     error: str = ""
 
@@ -94,10 +98,11 @@ def _read(platform: Platform) -> ServiceStatus:
     lives = record.holder is not None and shows_life(target.traffic, record)
     idle = record.live.color.other if record.live else None
     behind = target.traffic.read_color(idle).slot_name if idle else None
+    restricted = _restricted(platform, record, reading.now)
     return ServiceStatus(
         name=platform.service.name,
         state=_state(record, lives),
-        flags=("drift",) if reading.edits else (),
+        flags=tuple(restricted) + (("drift",) if reading.edits else ()),
         drift=reading.edits,
         record=record,
         slots=standing,
@@ -108,8 +113,32 @@ def _read(platform: Platform) -> ServiceStatus:
         rollback=_rollback(record, standing),
         now=reading.now,
         problems=tuple(_problems(platform, record)),
+        remarks=tuple(remark for remark in restricted.values() if remark),
+        quarantines=tuple(restrictions.quarantines(target.ledger)),
         runs=tuple(history.newest_first(target.ledger)[:RUNS]),
     )
+
+
+def _restricted(platform: Platform, record: TrafficRecord, now: datetime) -> Mapping[str, str]:
+    """What holds for the service, by its flag, each with a sentence for people (or none)."""
+    ledger, found = platform.target.ledger, {}
+    limit = platform.service.alerts.max_automatic_rollbacks
+    freeze = restrictions.frozen(ledger, record, limit, now)
+    if freeze is not None:
+        found["frozen"] = f"frozen by {freeze.by}, no release may begin: {freeze.reason}"
+    snooze = restrictions.snoozed(ledger, now)
+    if snooze is not None:
+        found["snoozed"] = (
+            f"alerts are snoozed by {snooze.by} until {snooze.until:%H:%M} UTC: {snooze.reason}"
+        )
+    if record.live is not None:
+        kept = record.kept_slot(record.previous.name) if record.previous else None
+        if kept is not None and kept.state is SlotState.WARM:
+            found["baking"] = ""
+        why_not = why_not_watched(ledger, now)
+        if why_not:
+            found["not_watched"] = f"not watched, no alert rolls it back: {why_not}"
+    return found
 
 
 def _problems(platform: Platform, record: TrafficRecord) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`gp status`: a ServiceStatus as an object for scripts and as a table for people."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from gp_pipelines.status import ServiceStatus, StandingSlot
 
 COLORS = {"live": "green", "releasing": "cyan", "waiting": "yellow", "unconfirmed": "bold red"}
 
+FLAGS = {"baking": "dim"}
+
 
 def as_object(status: ServiceStatus) -> dict[str, Any]:
     """The names that scripts rely on; times in UTC with zone."""
@@ -25,6 +28,8 @@ def as_object(status: ServiceStatus) -> dict[str, Any]:
         "flags": list(status.flags),
         "drift": list(status.drift),
         "problems": list(status.problems),
+        "remarks": list(status.remarks),
+        "quarantines": [{**asdict(each), "at": _time(each.at)} for each in status.quarantines],
         "live": _slot(status.live),
         "idle": _slot(status.idle),
         "previous": _slot(previous),
@@ -54,19 +59,23 @@ def _service(status: ServiceStatus) -> RenderableType:
         (status.name, "bold"),
         "  ",
         (status.state, COLORS.get(status.state, "")),
-        *(part for flag in status.flags for part in ("  ", (flag, "bold red"))),
+        *(part for flag in status.flags for part in ("  ", (flag, FLAGS.get(flag, "bold red")))),
         f"  {status.entrance or ''}",
     )
     if status.error:
         return Group(head, _indented(status.error), Text())
     lines: list[RenderableType] = [head]
-    lines += [_indented(each) for each in (*status.drift, *status.problems)]
+    lines += [_indented(each) for each in (*status.drift, *status.problems, *status.remarks)]
     if status.holder is not None:
         life = "" if status.holder_lives else "; no sign of life, its work is ended within 60 s"
         lines.append(Text(f"  at work: {status.holder.describe()}{life}"))
     if status.slots:
         lines.append(_slots(status))
     lines.append(Text(f"  rollback: {_rollback(status)}"))
+    lines += [
+        Text(f"  in quarantine: {each.version} by {each.by}, {each.reason}", style="yellow")
+        for each in status.quarantines
+    ]
     if status.preview:
         lines.append(Text(f"  preview of the idle color: {status.preview}"))
     if status.runs:

@@ -18,6 +18,8 @@ from gp_pipelines.traffic.liveness import RENEW_SECONDS
 
 # A launched run that has not begun by then was lost by Dagster, and is launched again.
 LOST_AFTER_SECONDS = 20.0
+# What has come by the webhook is launched by the webhook's own process, at once.
+PUSHED_WITHIN_SECONDS = 3.0
 DEAD_AFTER_SECONDS = 3 * RENEW_SECONDS  # of a rollback's run: another one can do no harm
 MOST_LAUNCHES = 5  # for one release
 
@@ -64,8 +66,18 @@ class Look:
     notes: tuple[str, ...] = ()
 
 
-def look(platform: Platform, alerts: Iterable[Alert], memory: Memory, now: float) -> Look:
-    """What is to be done for one service. Updates `memory`. Raises nothing that is expected."""
+def look(
+    platform: Platform,
+    alerts: Iterable[Alert],
+    memory: Memory,
+    now: float,
+    *,
+    pushed: bool = False,
+) -> Look:
+    """What is to be done for one service. Updates `memory`. Raises nothing that is expected.
+
+    `pushed`: asked by the webhook's process, for what it has just accepted.
+    """
     alerts = tuple(alerts)
     try:
         there = situation(platform)
@@ -83,8 +95,16 @@ def look(platform: Platform, alerts: Iterable[Alert], memory: Memory, now: float
         wanted = _wanted(alert, there, memory, verdict.why)
         if there.service.alerts.dry_run:
             return _dry(wanted, alert, memory)
+        if not pushed and _is_pushed(alert, now):
+            whys["it came by the webhook, which launches the run itself"] += 1
+            continue
         return _launch(wanted, memory, now)
     return Look(notes=tuple(_counted(why, count) for why, count in whys.items()))
+
+
+def _is_pushed(alert: Alert, now: float) -> bool:
+    young = now - alert.seen_at.timestamp() < PUSHED_WITHIN_SECONDS
+    return alert.feed == "webhook" and not alert.launched and young
 
 
 def _unfinished(platform: Platform, there: Situation, memory: Memory, now: float) -> Wanted | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import httpx
 
 from gp_pipelines.errors import ConfigInvalid, StepFailed, TargetUnavailable
+from gp_pipelines.rollback.vigil import DagsterState
 
 LOCATION = "gp_pipelines"
 ANSWER_SECONDS = 30.0
@@ -20,6 +22,14 @@ _LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionPar
   ... on LaunchRunSuccess { run { runId } }
   ... on RunConfigValidationInvalid { errors { message } }
   ... on Error { message } } }"""
+
+_WATCH = """query Watch($sensor: SensorSelector!) {
+  instance { daemonHealth { daemonStatus(daemonType: "SENSOR") { lastHeartbeatTime } } }
+  sensorOrError(sensorSelector: $sensor) { __typename
+    ... on Error { message }
+    ... on Sensor { sensorState { status
+      typeSpecificData { ... on SensorData { lastCursor lastTickTimestamp } }
+      ticks(limit: 2) { status timestamp endTimestamp error { message } } } } } }"""
 
 _EVENTS = """query Events($id: ID!, $cursor: String) {
   runOrError(runId: $id) { __typename ... on Run { status tags { key value } } }
@@ -56,7 +66,7 @@ class DagsterApi:
         params = {
             "selector": {
                 "repositoryLocationName": LOCATION,
-                "repositoryName": self._repository(),
+                "repositoryName": self._repository_name,
                 "jobName": job,
             },
             "runConfigData": dict(config),
@@ -84,7 +94,33 @@ class DagsterApi:
         tags = {tag["key"]: tag["value"] for tag in run["tags"]}
         return RunEvents(run["status"], tags, tuple(logs["events"]), logs["cursor"])
 
-    def _repository(self) -> str:
+    def sensor_state(self, sensor: str) -> DagsterState:
+        """Whether the sensor and its daemon live, and what its last tick has left."""
+        selector = {
+            "repositoryLocationName": LOCATION,
+            "repositoryName": self._repository_name,
+            "sensorName": sensor,
+        }
+        answer = self._ask(_WATCH, sensor=selector)
+        found = answer["sensorOrError"]
+        if found["__typename"] != "Sensor":
+            raise StepFailed(f"Dagster does not know the sensor {sensor}: {found.get('message')}")
+        state, ticks = found["sensorState"], found["sensorState"]["ticks"]
+        ended = [tick for tick in ticks if tick["status"] != "STARTED"]
+        error = (ended[0]["error"] or {}).get("message", "") if ended else ""
+        data = state["typeSpecificData"] or {}
+        return DagsterState(
+            daemon_at=answer["instance"]["daemonHealth"]["daemonStatus"]["lastHeartbeatTime"],
+            sensor_running=state["status"] == "RUNNING",
+            tick_at=max(
+                (tick["endTimestamp"] or tick["timestamp"] for tick in ticks), default=None
+            ),
+            tick_error=error.strip(),
+            cursor=data.get("lastCursor"),
+        )
+
+    @cached_property
+    def _repository_name(self) -> str:
         answer = self._ask(_REPOSITORY)["repositoriesOrError"]
         for node in answer.get("nodes", ()):
             if node["location"]["name"] == LOCATION:

@@ -14,8 +14,13 @@ from gp_pipelines.cli.output import DONE, FAILED, give, progress, say
 from gp_pipelines.cli.project import Project
 from gp_pipelines.cli.run_view import RunView
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.rollback.launch import JOB as ROLLBACK
 
-GOOD = {"done": "", "waiting": "; what was proved waits for `gp promote` or `gp reject`"}
+GOOD = {
+    "done": "",
+    "waiting": "; what was proved waits for `gp promote` or `gp reject`",
+    "already": "; nothing was left to be rolled back",
+}
 
 
 def launch(
@@ -48,6 +53,9 @@ def launch(
     result = _result(api, view, config, seconds)
     release_id = view.tags.get(tags.RELEASE_ID)
     result["release"] = project.release(config["service"], release_id) if release_id else None
+    if job == ROLLBACK:
+        undone = config["release_id"] or release_id
+        result["rollback"] = project.rollback(config["service"], undone) if undone else None
     _tell(view, seconds)
     give(result, as_json)
     raise typer.Exit(DONE if view.outcome in GOOD else FAILED)

@@ -2,6 +2,7 @@
 
 import getpass
 import uuid
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,19 @@ class Project:
         """Where Dagster's webserver answers; None if it is down."""
         return self.stack.addresses().dagster
 
+    def webhook_url(self) -> str | None:
+        """Where `gp webhook` takes alerts; None if `gp up` has not started it."""
+        return self.stack.addresses().webhook
+
+    def webhook_port(self, wanted: int | None) -> int:
+        """`wanted`, or the one kept for it. Raises `TargetUnavailable` if somebody else has it."""
+        from gp_pipelines.targets.local.ports import require_free
+        from gp_pipelines.targets.local.stack_ports import webhook_port
+
+        port = wanted or webhook_port(self.platforms.home)
+        require_free(port, "the webhook")
+        return port
+
     def named(self, service: str | None) -> list[Platform]:
         """The one service, or all of them. Raises `ConfigInvalid` for an unknown one."""
         names = [service] if service else list(self.platforms.services.names)
@@ -44,6 +58,12 @@ class Project:
         return next(
             (doc for doc in history.newest_first(ledger) if doc["release_id"] == release_id), None
         )
+
+    def rollback(self, service: str, release_id: str) -> Mapping[str, Any] | None:
+        """What the target remembers of the rollback of a release: its run, alert and times."""
+        from gp_pipelines.rollback import request
+
+        return request.found(self.platforms[service].target.ledger, release_id)
 
     def holder(self, kind: str) -> Holder:
         """Of a command that works on the target itself, without Dagster."""

@@ -16,6 +16,9 @@ _STATES = {
     "ExecutionStepSkippedEvent": "skipped",
 }
 
+# What it means that a step was left out.
+SKIPPED = {"switch": "waiting", "switch_back": "already"}
+
 
 @dataclass
 class Step:
@@ -51,12 +54,12 @@ class RunView:
 
     @property
     def outcome(self) -> str:
-        """done, waiting (for a promotion), refused, failed, canceled, or under way."""
+        """done, waiting (for a promotion), already, refused, failed, canceled, or under way."""
         if not self.ended:
             return "under way"
         if self.status == "SUCCESS":
-            switch = self.steps.get("switch")
-            return "waiting" if switch and switch.state == "skipped" else "done"
+            skipped = {name for name, step in self.steps.items() if step.state == "skipped"}
+            return next((SKIPPED[name] for name in SKIPPED if name in skipped), "done")
         if self.status == "CANCELED":
             return "canceled"
         return "refused" if self.refused else "failed"

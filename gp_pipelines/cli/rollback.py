@@ -1,5 +1,6 @@
 """`gp rollback`: through Dagster, or with `--now` by the same engine straight on the target."""
 
+import os
 import time
 
 from gp_pipelines import history
@@ -50,6 +51,7 @@ def roll_back_now(project: Project, service: str, release: str, reason: str, as_
         raise
     finally:
         attempt.close()
+        _tell_people(attempt)
     seconds = round(time.monotonic() - began, 3)
     result = {"service": service, "release_id": found.release_id, "seconds": seconds}
     if isinstance(found, Already) or done is None:
@@ -82,6 +84,15 @@ def _do(attempt: RollbackAttempt, found: Assessment) -> engine.RolledBack:
     engine.quarantine(attempt, found, done)
     engine.conclude(attempt, found, done)
     return done
+
+
+def _tell_people(attempt: RollbackAttempt) -> None:
+    """As a run of the job does: whoever is on call may not be who typed this."""
+    from gp_pipelines.notifications.notify import notify
+    from gp_pipelines.rollback.ending import endings_of
+
+    for ending in endings_of(attempt, url=None):
+        notify(ending, environment=os.environ, progress=say)
 
 
 def _release_id(ledger: Ledger, service: str, release: str) -> str:

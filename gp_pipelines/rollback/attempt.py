@@ -41,12 +41,18 @@ class RollbackAttempt:
         self._clock = clock
         self._sleep = sleep
         self._hold: Hold | None = None
+        self._undoes = ""
 
     @property
     def hold(self) -> Hold:
         if self._hold is None:
             raise RuntimeError("a step ran before the fence was taken")
         return self._hold
+
+    @property
+    def undoes(self) -> str:
+        """The release; empty as long as nobody has looked which one is live."""
+        return self._undoes or self.request.release_id
 
     @property
     def preempted(self) -> Holder | None:
@@ -92,7 +98,7 @@ class RollbackAttempt:
         if self._hold is None and not self.request.automatic:
             return
         ledger = self.platform.target.ledger
-        release_id = self._hold.holder.release_id if self._hold else self.request.release_id
+        release_id = self.undoes
         with suppress(GpError):
             now = self.platform.target.traffic.read().now
             before = requests.found(ledger, release_id)
@@ -121,6 +127,7 @@ class RollbackAttempt:
         return Already(found.release_id, holder.run_id, why)
 
     def _take(self, found: Assessment) -> None:
+        self._undoes = found.release_id
         holder = Holder(self.run_id, found.release_id, "rollback", self.actor, found.undone.number)
         automatic = self.request.automatic
         self._hold = take(

@@ -1,13 +1,17 @@
 """The rollback of one Dagster run, as a resource: it lets the fence go however the run ends."""
 
+import os
 from collections.abc import Callable, Iterator
 
 import dagster as dg
 
 from gp_pipelines import lineage
 from gp_pipelines.model import Progress
+from gp_pipelines.notifications.notify import notify
+from gp_pipelines.notifications.run_url import run_url
 from gp_pipelines.platform import Platform
 from gp_pipelines.rollback.attempt import RollbackAttempt
+from gp_pipelines.rollback.ending import endings_of
 from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.wiring import Platforms
@@ -18,10 +22,13 @@ Reconcile = Callable[[Hold, Platform, Progress], list[str]]
 class Rollbacks:
     """At most one, of the run's one service. `reconcile` ends what other runs left, afterwards."""
 
-    def __init__(self, platforms: Platforms, run: dg.DagsterRun, reconcile: Reconcile) -> None:
+    def __init__(
+        self, platforms: Platforms, run: dg.DagsterRun, reconcile: Reconcile, log: Progress
+    ) -> None:
         self.platforms = platforms
         self.reconcile = reconcile
         self._run = run
+        self._log = log
         self._attempt: RollbackAttempt | None = None
 
     def begin(self, service: str, request: RollbackRequest, progress: Progress) -> RollbackAttempt:
@@ -41,15 +48,23 @@ class Rollbacks:
 
     def close(self) -> None:
         if self._attempt is not None:
-            self._attempt.close()
+            try:
+                self._attempt.close()
+            finally:
+                self._tell_people(self._attempt)
+
+    def _tell_people(self, attempt: RollbackAttempt) -> None:
+        """Once the fence is let go: a channel that hangs holds up nothing but the run's end."""
+        for ending in endings_of(attempt, run_url(os.environ, self._run.run_id)):
+            notify(ending, environment=os.environ, progress=self._log)
 
 
 def rollbacks_resource(platforms: Platforms, reconcile: Reconcile) -> dg.ResourceDefinition:
     @dg.resource(description="The run's hold on the target while it rolls back.")
     def rollbacks(context: dg.InitResourceContext) -> Iterator[Rollbacks]:
-        if context.run is None:
+        if context.run is None or context.log is None:
             raise dg.DagsterInvariantViolationError("rollbacks exist only in a run")
-        opened = Rollbacks(platforms, context.run, reconcile)
+        opened = Rollbacks(platforms, context.run, reconcile, context.log.info)
         try:
             yield opened
         finally:

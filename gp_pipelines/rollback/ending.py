@@ -1,0 +1,87 @@
+"""What people are told when a rollback has come to its end."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gp_pipelines import restrictions
+from gp_pipelines.errors import GpError
+from gp_pipelines.model import Slot
+from gp_pipelines.notifications.contract import Kind, Notification, Severity
+from gp_pipelines.rollback import request as requests
+from gp_pipelines.rollback.attempt import RollbackAttempt
+
+
+def endings_of(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
+    """From what the target remembers. To be asked when the fence was let go.
+
+    Empty where this run has neither done nor refused anything. `url` is where it is to be seen.
+    Raises nothing that is expected.
+    """
+    try:
+        return _endings(attempt, url)
+    except GpError:
+        return []  # the target cannot be read now; the run itself says how it ended
+
+
+def _endings(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
+    release_id = attempt.undoes
+    target = attempt.platform.target
+    document = requests.found(target.ledger, release_id) if release_id else None
+    if document is None or document["run_id"] not in (attempt.run_id, None):
+        return []  # another run has taken over, and tells of it
+    reading = target.traffic.read()
+    told = [_ended(attempt, document, reading.record.live, url)]
+    limit = attempt.platform.service.alerts.max_automatic_rollbacks
+    freeze = restrictions.frozen(target.ledger, reading.record, limit, reading.now)
+    if freeze is not None and attempt.request.automatic and document["outcome"] == "done":
+        service = attempt.platform.service.name
+        told.append(
+            Notification(
+                kind=Kind.FROZEN,
+                service=service,
+                title=f"{service} is frozen: {freeze.reason}",
+                what="Nothing is released, and alerts launch nothing. Rollbacks by hand work.\n"
+                f"When it is over: gp unfreeze {service} --reason …",
+                severity=Severity.CRITICAL,
+                at=datetime.now(UTC),
+            )
+        )
+    return told
+
+
+def _ended(
+    attempt: RollbackAttempt, document: Mapping[str, Any], live: Slot | None, url: str | None
+) -> Notification:
+    service = attempt.platform.service.name
+    done = document["outcome"] == "done"
+    is_live = f"{live.describe()} is live" if live else "nothing is live"
+    title = f"rolled back: {is_live}" if done else f"A ROLLBACK HAS FAILED: {is_live}"
+    return Notification(
+        kind=Kind.ROLLBACK_SUCCEEDED if done else Kind.ROLLBACK_FAILED,
+        service=service,
+        title=f"{service}: {title}",
+        what=_what(document, done, service),
+        severity=Severity.WARNING if done else Severity.CRITICAL,
+        at=datetime.now(UTC),
+        run_id=attempt.run_id,
+        url=url,
+        facts=_facts(document),
+    )
+
+
+def _what(document: Mapping[str, Any], done: bool, service: str) -> str:
+    why = document.get("reason") or "no reason was given"
+    if done:
+        return f"{why}\nWhat was undone is in quarantine; its fix may be released at once."
+    if document["outcome"] == "unverified":
+        return f"{why}\nTraffic was sent back, and nobody could verify it: {document['error']}"
+    tried = f" It was tried {document['attempts']} times." if document["attempts"] > 1 else ""
+    return f"{document['error']}{tried}\nLook now: gp status {service}"
+
+
+def _facts(document: Mapping[str, Any]) -> dict[str, str]:
+    alert, timeline = document.get("alert"), document.get("timeline") or {}
+    asked = {"alert": f"{alert['name']} ({alert['feed']})"} if alert else {}
+    started = {"alert since": alert["starts_at"]} if alert else {}
+    return {**asked, **started, **timeline, "release undone": document["release_id"]}

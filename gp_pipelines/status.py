@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines import history, restrictions
+from gp_pipelines import history, restrictions, rollbacks
 from gp_pipelines.alerts.watched import why_not_watched
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
@@ -54,6 +54,7 @@ class ServiceStatus:
     runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
     remarks: tuple[str, ...] = ()  # why it is frozen, snoozed or not watched
     quarantines: tuple[Quarantine, ...] = ()
+    rollbacks: tuple[Mapping[str, Any], ...] = ()  # the last ones, newest first
     problems: tuple[str, ...] = ()  # what does not work now, each as an error says it
     error: str = ""
 
@@ -115,6 +116,7 @@ def _read(platform: Platform) -> ServiceStatus:
         problems=tuple(_problems(platform, record)),
         remarks=tuple(remark for remark in restricted.values() if remark),
         quarantines=tuple(restrictions.quarantines(target.ledger)),
+        rollbacks=tuple(rollbacks.newest_first(target.ledger)[:RUNS]),
         runs=tuple(history.newest_first(target.ledger)[:RUNS]),
     )
 
@@ -143,6 +145,10 @@ def _restricted(platform: Platform, record: TrafficRecord, now: datetime) -> Map
 
 def _problems(platform: Platform, record: TrafficRecord) -> Iterator[str]:
     target, database = platform.target, platform.database
+    undoing = rollbacks.found(target.ledger, record.live.release_id) if record.live else None
+    if undoing is not None and undoing["outcome"] in ("failed", "refused"):
+        times = f"{undoing['attempts']} times" if undoing["attempts"] > 1 else "once"
+        yield f"A ROLLBACK of it {undoing['outcome']} ({times}): {undoing['error']}"
     try:
         target.require_up()
         if record.revision and not target.traffic.in_force(record):

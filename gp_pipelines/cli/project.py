@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gp_pipelines import history
+from gp_pipelines import history, rollbacks
 from gp_pipelines.model import Holder
 from gp_pipelines.platform import Platform
 from gp_pipelines.wiring import Platforms
@@ -61,9 +61,7 @@ class Project:
 
     def rollback(self, service: str, release_id: str) -> Mapping[str, Any] | None:
         """What the target remembers of the rollback of a release: its run, alert and times."""
-        from gp_pipelines.rollback import request
-
-        return request.found(self.platforms[service].target.ledger, release_id)
+        return rollbacks.found(self.platforms[service].target.ledger, release_id)
 
     def holder(self, kind: str) -> Holder:
         """Of a command that works on the target itself, without Dagster."""

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gp_pipelines import history, restrictions
+from gp_pipelines import history, restrictions, rollbacks
 from gp_pipelines.databases import proofs
 from gp_pipelines.databases.contract import Schema
 from gp_pipelines.errors import ConfigInvalid, GpError, Refused
 from gp_pipelines.model import MovedBy, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
-from gp_pipelines.rollback import request as requests
 from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.targets.contract import Ledger, Target
 
@@ -110,7 +109,7 @@ def _is_moved(record: TrafficRecord, release_id: str) -> bool:
 
 
 def _not_live(record: TrafficRecord, ledger: Ledger, release_id: str) -> Already:
-    done = requests.found(ledger, release_id)
+    done = rollbacks.found(ledger, release_id)
     live = record.live.describe() if record.live else "nothing"
     if record.undone == release_id and record.mover is not None:
         why = f"It was undone by {record.mover.describe()}; {live} is live."

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from gp_pipelines import rollbacks
 from gp_pipelines.errors import Conflict, GpError, outcome_of
 from gp_pipelines.model import Holder, Progress
 from gp_pipelines.platform import Platform
-from gp_pipelines.rollback import request as requests
 from gp_pipelines.rollback.assessment import Already, Assessment, Way, assess, way_back
 from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.traffic.fence import Hold, take
@@ -101,9 +101,9 @@ class RollbackAttempt:
         release_id = self.undoes
         with suppress(GpError):
             now = self.platform.target.traffic.read().now
-            before = requests.found(ledger, release_id)
+            before = rollbacks.found(ledger, release_id)
             if before is None or before["run_id"] in (self.run_id, None):
-                requests.ended(ledger, release_id, outcome_of(error), now, error.what)
+                rollbacks.ended(ledger, release_id, outcome_of(error), now, error.what)
 
     def close(self) -> None:
         if self._hold is not None:
@@ -150,7 +150,12 @@ class RollbackAttempt:
         return replace(found, way=way_back(self.platform.target, record))
 
     def _note(self, found: Assessment) -> None:
-        reading = self.hold.read()
-        requests.began(
-            self.platform.target.ledger, self.request, found.release_id, self.run_id, reading.now
+        alert = self.request.alert
+        rollbacks.began(
+            self.platform.target.ledger,
+            found.release_id,
+            self.run_id,
+            self.hold.read().now,
+            reason=self.request.reason,
+            alert=asdict(alert) if alert else None,
         )

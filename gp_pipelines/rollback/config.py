@@ -17,6 +17,7 @@ class AlertConfig(dg.Config):
     fingerprint: str
     starts_at: str
     seen_at: str
+    decided_at: str = ""
 
 
 def rollback_config(services: Services) -> type[dg.Config]:

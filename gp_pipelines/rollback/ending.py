@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gp_pipelines import restrictions
+from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Slot
 from gp_pipelines.notifications.contract import Kind, Notification, Severity
-from gp_pipelines.rollback import request as requests
 from gp_pipelines.rollback.attempt import RollbackAttempt
 
 
@@ -27,7 +26,7 @@ def endings_of(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
 def _endings(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
     release_id = attempt.undoes
     target = attempt.platform.target
-    document = requests.found(target.ledger, release_id) if release_id else None
+    document = rollbacks.found(target.ledger, release_id) if release_id else None
     if document is None or document["run_id"] not in (attempt.run_id, None):
         return []  # another run has taken over, and tells of it
     reading = target.traffic.read()

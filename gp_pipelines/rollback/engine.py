@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from gp_pipelines import restrictions
+from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.databases import proofs
-from gp_pipelines.errors import Refused, StepFailed
+from gp_pipelines.errors import ConfigInvalid, Refused, StepFailed
 from gp_pipelines.launch_recipe import recall
 from gp_pipelines.model import Color, Slot, SlotState, short_id
-from gp_pipelines.rollback import request as requests
+from gp_pipelines.platform import Platform
 from gp_pipelines.rollback.assessment import Assessment, Way, present_schema
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.smoke.checks import run_checks
-from gp_pipelines.targets.contract import SlotStatus
+from gp_pipelines.targets.contract import Launch, SlotStatus
 from gp_pipelines.traffic import colors, events, transitions
 from gp_pipelines.traffic.bring_up import bring_up, wait_for_preview
 from gp_pipelines.traffic.conclude import condemn, confirm, leave_event
@@ -83,7 +83,7 @@ def switch_back(attempt: RollbackAttempt, found: Assessment) -> RolledBack:
         assert record.switched_at is not None
         seen = verify_live(hold, target, service)
         done = RolledBack(found.undone, record.live, record.switched_at, seen)
-        requests.noted(target.ledger, found.release_id, timeline=done.timeline())
+        rollbacks.noted(target.ledger, found.release_id, timeline=done.timeline())
     return done
 
 
@@ -114,7 +114,7 @@ def conclude(attempt: RollbackAttempt, found: Assessment, done: RolledBack) -> N
     """Leave on the target how it ended. Raises `StepFailed` where traffic could not be verified."""
     ledger, now = attempt.platform.target.ledger, attempt.hold.read().now
     outcome = "done" if done.verified else "unverified"
-    requests.ended(ledger, found.release_id, outcome, now, done.seen.detail)
+    rollbacks.ended(ledger, found.release_id, outcome, now, done.seen.detail)
     if not done.verified:
         raise StepFailed(
             f"Traffic was sent back to {done.after.describe()}, and that could not be verified: "
@@ -167,9 +167,25 @@ def _restored_name(service: str, color: Color, old: Slot, taken: set[str]) -> st
 def _bring_up(attempt: RollbackAttempt, slot: Slot) -> SlotStatus:
     """Start what of the slot does not run, by its recorded launch. Raises `StepFailed`, `Refused`.
 
-    Where it does not all come up, but some of it is ready, that is better than the bad version.
+    Where it does not all come up, or cannot be started, but some of it is ready, that is better
+    than the bad version.
     """
     platform = attempt.platform
+    try:
+        launch = _recorded_launch(platform, slot)
+        return bring_up(
+            attempt.hold, platform.target, platform.service, slot, launch, attempt.progress
+        )
+    except (StepFailed, Refused, ConfigInvalid) as failure:
+        status = platform.target.slots.get(slot.name)
+        if status is None or status.ready == 0:
+            raise
+        attempt.progress(f"going on with {status.ready}/{status.wanted} replicas: {failure.what}")
+        return status
+
+
+def _recorded_launch(platform: Platform, slot: Slot) -> Launch:
+    """Raises `Refused` where it is not known, or the artifact is gone, `ConfigInvalid`."""
     recipe = recall(platform.target.ledger, slot)
     stored = platform.artifacts.stored(slot.version)
     if stored is None or stored.digest != slot.digest:
@@ -178,17 +194,7 @@ def _bring_up(attempt: RollbackAttempt, slot: Slot) -> SlotStatus:
             state="Traffic is where it was.",
             advice=f"Release {slot.version} again with `--allow-downgrade`, or a fixed version.",
         )
-    launch = platform.launch(replace(recipe, artifact=stored))
-    try:
-        return bring_up(
-            attempt.hold, platform.target, platform.service, slot, launch, attempt.progress
-        )
-    except StepFailed as failure:
-        status = platform.target.slots.get(slot.name)
-        if status is None or status.ready == 0:
-            raise
-        attempt.progress(f"going on with {status.ready}/{status.wanted} replicas: {failure.what}")
-        return status
+    return platform.launch(replace(recipe, artifact=stored))
 
 
 def _prove(attempt: RollbackAttempt, slot: Slot) -> None:

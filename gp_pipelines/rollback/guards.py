@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gp_pipelines import restrictions
+from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.alerts.contract import Alert
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.restrictions import Snooze
-from gp_pipelines.rollback import request as requests
 from gp_pipelines.services import Service
 
 MOST_ATTEMPTS = 3  # of runs for one release; then a person has to see to it
@@ -50,7 +49,7 @@ def situation(platform: Platform) -> Situation:
         now=reading.now,
         automatic_today=restrictions.automatic_today(ledger, record, reading.now),
         snoozed=restrictions.snoozed(ledger, reading.now),
-        rollback=requests.found(ledger, record.live.release_id) if record.live else None,
+        rollback=rollbacks.found(ledger, record.live.release_id) if record.live else None,
     )
 
 

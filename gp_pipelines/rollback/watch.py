@@ -140,6 +140,7 @@ def _wanted(alert: Alert, there: Situation, memory: Memory, why: str) -> Wanted:
         fingerprint=alert.fingerprint,
         starts_at=alert.starts_at.isoformat(),
         seen_at=alert.seen_at.isoformat(),
+        decided_at=there.now.isoformat(),
     )
     reason = f"{seen.name} ({alert.feed}) fires since {alert.starts_at:%H:%M:%S} UTC; {why}"
     request = RollbackRequest(release_id, reason, seen)

@@ -70,9 +70,11 @@ _ASSIGNED_PASSWORD = re.compile(r"(?i)\b(password|passwd|pwd|secret|token)(\s*[=
 
 
 def quoted(text: str) -> str:
-    """What somebody else said, as a message may repeat it: redacted, on one line, not too long."""
+    """What somebody else said, as a message may repeat it: redacted, on one line, not too long,
+    and without what a terminal would obey."""
     line = redact(" ".join(text.split()))
-    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"
+    shown = line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"
+    return "".join(character for character in shown if character.isprintable())
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:

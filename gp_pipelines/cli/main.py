@@ -34,19 +34,39 @@ def up(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Start everything: supervisor, entrance, database, Dagster. Repairs what is half up."""
+    """Start everything: entrance, database, webhook, Dagster. Repairs what is half up."""
     with exit_codes(as_json):
         addresses = Project().stack.up(not no_dagster, say)
         give(
-            {"dagster_url": addresses.dagster, "entrances": dict(addresses.entrances)},
+            {
+                "dagster_url": addresses.dagster,
+                "webhook_url": addresses.webhook,
+                "entrances": dict(addresses.entrances),
+            },
             as_json,
             "\n".join(
                 [
                     *(f"{name}: {url}" for name, url in addresses.entrances.items()),
+                    f"Alerts: {addresses.webhook or 'not taken'}",
                     f"Dagster: {addresses.dagster or 'not started'}",
                 ]
             ),
         )
+
+
+@app.command()
+def webhook(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The port; without it the one kept for it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take alerts over HTTP until it is ended. `gp up` has one running."""
+    from gp_pipelines.cli.webhook import run_webhook
+
+    with exit_codes(as_json):
+        run_webhook(Project(), host, port)
 
 
 @app.command()
@@ -74,7 +94,7 @@ def status(service: AnyService = None, as_json: Json = False) -> None:
         give(
             {
                 "dagster_url": url,
-                "webhook_url": None,
+                "webhook_url": project.webhook_url(),
                 "services": [as_object(each) for each in statuses],
             },
             as_json,

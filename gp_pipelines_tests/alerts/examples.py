@@ -56,3 +56,36 @@ def alert(resolved: bool = False, starts_at: datetime = BEGAN, **more: str) -> A
         seen_at=datetime.now(UTC),
         resolved=resolved,
     )
+
+
+def plain(**fields: Any) -> dict[str, Any]:
+    """In the webhook's own format."""
+    return {
+        "labels": labels(),
+        "annotations": {"summary": "many errors"},
+        "status": "firing",
+        "startsAt": BEGAN.isoformat(),
+        **fields,
+    }
+
+
+def group(*alerts: Any, **fields: Any) -> dict[str, Any]:
+    """As Alertmanager's webhook has it."""
+    return {
+        "receiver": "gp",
+        "status": "firing",
+        "alerts": [
+            {**sent(), "status": "firing", "endsAt": "0001-01-01T00:00:00Z", **each}
+            if isinstance(each, dict)
+            else each
+            for each in alerts
+        ],
+        "groupLabels": {},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager",
+        "version": "4",
+        "groupKey": "{}:{}",
+        "truncatedAlerts": 0,
+        **fields,
+    }

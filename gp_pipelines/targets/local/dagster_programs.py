@@ -5,25 +5,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gp_pipelines.services import SecretSource, Services
+from gp_pipelines.services import Services
+from gp_pipelines.targets.local.caller_variables import FOR_PEOPLE, known, needed
 from gp_pipelines.targets.local.dagster_home import configuration
 from gp_pipelines.targets.local.dagster_processes import MARK
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.program import Program
 from gp_pipelines.targets.local.stack_ports import dagster_port
-from gp_pipelines.targets.local.supervisord import Supervisord
 
 WEBSERVER = "dagster-webserver"
 DAEMON = "dagster-daemon"
 STOP_SECONDS = 30.0  # they end the processes that hold the code, and those the runs that go on
 
-# Where people are told what happened, and where they reach Dagster; none needs to be set.
-OPTIONAL = (
-    "GP_NOTIFY_WEBHOOK_URL",
-    "GP_NOTIFY_SLACK_URL",
-    "GP_NOTIFY_TEAMS_URL",
-    "GP_DAGSTER_URL",
-)
 LOCAL_URL = "GP_DAGSTER_LOCAL_URL"  # where it is to be reached if nothing else is said
 
 # Not the caller's: Dagster, and any run in it, would be restarted by `gp up` from another shell.
@@ -31,8 +24,8 @@ SYSTEM_PATH = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 
 
 def dagster_environment(home: Home, services: Services, project: Path) -> dict[str, str]:
-    """What services.yaml takes from variables is passed on, and what is `OPTIONAL`: nothing else of
-    the caller's."""
+    """What services.yaml takes from variables is passed on, and where people are told: nothing
+    else of the caller's."""
     return {
         **known_secrets(home, services),
         "DAGSTER_HOME": str(home.dagster),
@@ -73,31 +66,12 @@ def log_path(home: Home, name: str) -> Path:
     return home.dagster / "logs" / f"{name}.log"
 
 
-def variables(services: Services) -> tuple[str, ...]:
-    """The environment variables that hold the services' secrets and databases' URLs."""
-    names: set[str] = set()
-    for service in (services[name] for name in services.names):
-        names.update(source.env for source in service.secrets.values())
-        if service.database and isinstance(service.database.url, SecretSource):
-            names.add(service.database.url.env)
-    return tuple(sorted(names))
-
-
 def missing_variables(home: Home, services: Services) -> tuple[str, ...]:
-    """Those that neither the caller nor a Dagster that was started before has."""
-    known = known_secrets(home, services)
-    return tuple(name for name in variables(services) if name not in known)
+    """Those that neither the caller nor what was started before has."""
+    has = known_secrets(home, services)
+    return tuple(name for name in needed(services) if name not in has)
 
 
 def known_secrets(home: Home, services: Services) -> Mapping[str, str]:
-    """The caller's, with what is `OPTIONAL`: the addresses where people are told are secrets too.
-
-    A variable that the caller does not have stays what it was at the last start.
-    """
-    before = Program.read(Supervisord(home.supervisor).definition(WEBSERVER))
-    kept = before.environment if before else {}
-    return {
-        name: value
-        for name in (*variables(services), *OPTIONAL)
-        if (value := os.environ.get(name, kept.get(name))) is not None
-    }
+    """The addresses where people are told are secrets too."""
+    return known(home, (*needed(services), *FOR_PEOPLE))

@@ -23,6 +23,7 @@ from gp_pipelines.targets.local.stack_dagster import StackDagster
 from gp_pipelines.targets.local.stack_entrance import StackEntrance
 from gp_pipelines.targets.local.stack_ports import move_previews, require_entrances_free
 from gp_pipelines.targets.local.stack_postgres import StackPostgres
+from gp_pipelines.targets.local.stack_webhook import StackWebhook
 from gp_pipelines.targets.local.standing_slots import remarks
 from gp_pipelines.targets.local.supervisor import Supervisor
 
@@ -36,6 +37,7 @@ class Addresses:
 
     dagster: str | None  # None: its webserver does not run
     entrances: Mapping[str, str]  # URLs by service
+    webhook: str | None  # None: it does not run
 
 
 class Stack:
@@ -48,6 +50,7 @@ class Stack:
         self._entrance = StackEntrance(home, services)
         self._postgres = StackPostgres(home, services)
         self._dagster = StackDagster(home, services, project)
+        self._webhook = StackWebhook(home, services, project)
 
     def up(self, dagster: bool, progress: Progress) -> Addresses:
         """Start what does not run, and wait until all of it is ready.
@@ -66,12 +69,14 @@ class Stack:
             self._supervisor.start_daemon()
             self._entrance.start()
             self._postgres.start()
+            self._webhook.start(progress)
             if dagster:
                 self._dagster.start(progress)
             self._entrance.wait(progress)
             self._postgres.wait(progress)
             if dagster:
                 self._dagster.wait(progress)
+            self._webhook.wait(progress)
             return self.addresses()
 
     def down(self, purge: bool, progress: Progress) -> None:
@@ -101,7 +106,7 @@ class Stack:
             name: f"http://127.0.0.1:{entrance_port(self._home, self._services[name])}"
             for name in self._services.names
         }
-        return Addresses(dagster=self._dagster.url(), entrances=entrances)
+        return Addresses(self._dagster.url(), entrances, self._webhook.url())
 
     @contextmanager
     def _alone(self, progress: Progress) -> Iterator[None]:

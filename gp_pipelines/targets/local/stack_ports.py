@@ -13,6 +13,7 @@ from gp_pipelines.targets.local.ports import Ports, is_free, require_free
 from gp_pipelines.targets.local.supervisor import Supervisor
 
 DAGSTER = "dagster"
+WEBHOOK = "webhook"
 
 
 def require_entrances_free(home: Home, services: Services) -> None:
@@ -49,6 +50,21 @@ def move_dagster(home: Home, progress: Callable[[str], None]) -> None:
     if not is_free(port):
         Ports(home).forget(DAGSTER)
         progress(f"port {port} is taken: Dagster moves to {dagster_port(home)}")
+
+
+def webhook_port(home: Home) -> int:
+    return Ports(home).get(WEBHOOK)
+
+
+def move_webhook(home: Home, progress: Callable[[str], None]) -> None:
+    """The same for the webhook. Better known at another port than nothing started at all."""
+    port = webhook_port(home)
+    if not is_free(port):
+        Ports(home).forget(WEBHOOK)
+        progress(
+            f"port {port} is taken: the webhook moves to {webhook_port(home)}. "
+            "Whoever sends alerts to it has to be told."
+        )
 
 
 def _listening(home: Home) -> set[int] | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from gp_pipelines.notifications import channels, run_url
-from gp_pipelines.targets.local import dagster_programs
+from gp_pipelines.targets.local import caller_variables, dagster_programs
 from gp_pipelines.targets.local.stack_ports import dagster_port
 from gp_pipelines.targets.local.supervisord import Supervisord
 from gp_pipelines_tests.targets.local.project import Project
@@ -13,7 +13,7 @@ from gp_pipelines_tests.targets.local.project import Project
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in dagster_programs.OPTIONAL:
+    for name in caller_variables.FOR_PEOPLE:
         monkeypatch.delenv(name, raising=False)
 
 

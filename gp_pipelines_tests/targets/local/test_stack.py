@@ -54,13 +54,13 @@ def test_up_makes_a_database_for_each_service_that_has_none_of_its_own(project: 
 def test_without_an_embedded_database_no_postgres_runs(project: Project) -> None:
     project.have("api", database=database({"env": "API_DATABASE_URL"}))
     project.up()
-    assert _programs(project.home) == {"envoy"}
+    assert _programs(project.home) == {"envoy", "webhook"}
     project.have("api", database=database())
     project.up()
-    assert _programs(project.home) == {"envoy", "postgres"}
+    assert _programs(project.home) == {"envoy", "postgres", "webhook"}
     project.have("api", database=database({"env": "API_DATABASE_URL"}))
     project.up()
-    assert _programs(project.home) == {"envoy"}
+    assert _programs(project.home) == {"envoy", "webhook"}
 
 
 def test_up_leaves_alone_what_runs(project: Project) -> None:
@@ -69,7 +69,7 @@ def test_up_leaves_alone_what_runs(project: Project) -> None:
     before = project.pids()
     assert project.up() == first
     assert project.pids() == before
-    assert len(before) == 2
+    assert before.keys() == {"envoy", "postgres", "webhook"}
 
 
 def test_two_ups_at_once_start_one_stack(project: Project) -> None:

@@ -63,7 +63,7 @@ def test_dagster_from_its_first_start_to_its_end(
     assert project.pids()["envoy"] == before["envoy"]
 
     assert project.up().dagster is None
-    assert project.pids().keys() == {"envoy"}
+    assert project.pids().keys() == {"envoy", "webhook"}
     assert _of_dagster(project) == []
 
 

@@ -85,14 +85,14 @@ class LocalEntrance:
         failed = rf"cluster\.({colors})\.({'|'.join(FAILED_BY_ENVOY)})"
         refused = rf"http\.{re.escape(service)}\.({'|'.join(REFUSED_BY_ENVOY)})"
         try:
-            return sum(self._admin.stats(f"^({failed}|{refused})$").values())
+            return sum(self._admin.counters(f"^({failed}|{refused})$").values())
         except TargetUnavailable:
             return None
 
     def counts(self) -> Mapping[Color, RequestCounts]:
         prefixes = {c: f"cluster.{stat_name(self._service.name, c)}" for c in Color}
         either = "|".join(map(re.escape, prefixes.values()))
-        found = self._admin.stats(f"^({either})\\.({ANSWERED}|{FAILED})$")
+        found = self._admin.counters(f"^({either})\\.({ANSWERED}|{FAILED})$")
         return {
             color: RequestCounts(
                 total=found.get(f"{prefix}.{ANSWERED}", 0),

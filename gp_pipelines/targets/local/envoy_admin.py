@@ -78,7 +78,14 @@ class EnvoyAdmin:
         A service `s` has `http.s.…` for its entrance, `http.s_blue.…` for a preview, and
         `cluster.s_blue.…` for a color. A counter that nothing has touched yet is there with 0.
         """
-        found = self._json(f"/stats?format=json&filter={quote(filter)}")
+        return self._numbers(filter, "")
+
+    def counters(self, filter: str) -> dict[str, int]:
+        """As `stats`, without what is still 0. With many services it takes a tenth of the time."""
+        return self._numbers(filter, "&type=Counters&usedonly")
+
+    def _numbers(self, filter: str, options: str) -> dict[str, int]:
+        found = self._json(f"/stats?format=json{options}&filter={quote(filter)}")
         return {
             stat["name"]: stat["value"]
             for stat in found["stats"]

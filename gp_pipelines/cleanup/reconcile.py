@@ -44,12 +44,15 @@ def strays(record: TrafficRecord, standing: Sequence[SlotStatus]) -> list[Slot]:
 
 
 def open_histories(record: TrafficRecord, ledger: Ledger) -> dict[str, str]:
-    """How the releases ended whose run did not say so; of interest once no holder lives."""
+    """How the releases ended whose run did not say so; of interest once no holder lives.
+
+    A release that was undone may have said at the last moment that it went through.
+    """
     ends = {}
-    for document in history.open_ended(ledger):
-        release_id = document["release_id"]
-        ended = _ended_as(record, release_id, document["outcome"])
-        if ended != document["outcome"]:
+    for document in history.newest_first(ledger):
+        release_id, said = document["release_id"], document["outcome"]
+        ended = _ended_as(record, release_id, said)
+        if ended != said:
             ends[release_id] = ended
     return ends
 
@@ -81,8 +84,8 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
         done.append(f"removed {slot.name}, which a dead run had left")
     ledger = platform.target.ledger
     for release_id, outcome in open_histories(hold.read().record, ledger).items():
-        if release_id != hold.holder.release_id:
-            history.ended(ledger, release_id, outcome, "its run died before it could say so")
+        if release_id != hold.holder.release_id or outcome == "rolled_back":
+            history.ended(ledger, release_id, outcome, _why(hold.read().record, outcome))
             done.append(f"release {release_id} has ended: {outcome}")
     return done
 
@@ -94,11 +97,23 @@ def _is_failed_and_due(kept: KeptSlot, now: datetime, holder: Holder) -> bool:
 
 
 def _ended_as(record: TrafficRecord, release_id: str, outcome: str | None) -> str:
+    if record.moved_by is MovedBy.ROLLBACK and record.undone == release_id:
+        return "rolled_back"
+    if outcome not in (None, "waiting"):
+        return outcome
     if any(slot and slot.release_id == release_id for slot in (record.live, record.previous)):
         return "released"
     if record.waiting is not None and record.waiting.release_id == release_id:
         return "waiting"
     return "rejected" if outcome == "waiting" else "failed"
+
+
+def _why(record: TrafficRecord, outcome: str) -> str:
+    if record.moved_by is MovedBy.ROLLBACK and outcome in ("rolled_back", "rejected"):
+        by = f" by {record.mover.describe()}" if record.mover else ""
+        what = "its reservation was ended" if outcome == "rejected" else "it was rolled back"
+        return what + by
+    return "its run died before it could say so"
 
 
 def _settle_traffic(hold: Hold, platform: Platform, progress: Progress) -> str:

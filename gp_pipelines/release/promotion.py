@@ -2,7 +2,7 @@
 
 from gp_pipelines import history
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import Artifact, Plan
+from gp_pipelines.model import Artifact, MovedBy, Plan
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import evidence
 from gp_pipelines.release.attempt import Attempt
@@ -16,9 +16,11 @@ def waiting_release(platform: Platform) -> str:
     """The id of the release that waits. Raises `Refused` if none does."""
     record = platform.target.traffic.read().record
     if record.waiting is None:
-        undone = " A rollback has ended its reservation." if record.undone else ""
+        ended = ""
+        if record.moved_by is MovedBy.ROLLBACK and record.mover is not None:
+            ended = f" The last {record.mover.describe()} ended every reservation."
         raise Refused(
-            f"No release of {record.service} waits to be promoted.{undone}",
+            f"No release of {record.service} waits to be promoted.{ended}",
             state="Nothing was changed.",
             advice=f"Start one: `gp release {record.service} VERSION --manual`.",
         )

@@ -123,6 +123,8 @@ class RollbackAttempt:
             return None
         if not shows_life(target.traffic, record, clock=self._clock, sleep=self._sleep):
             return None
+        if target.traffic.read().record.holder != holder:
+            return None  # it has ended, one way or the other: that is looked at under the fence
         why = f"{holder.describe()} is bringing {found.back_to.describe()} up for it."
         return Already(found.release_id, holder.run_id, why)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gp_pipelines.errors import Conflict, TargetUnavailable
+from gp_pipelines.errors import Conflict, RecordLost, TargetUnavailable
 from gp_pipelines.model import Color, Heartbeat, Slot, TrafficRecord
 from gp_pipelines.targets.contract import (
     Answer,
@@ -30,6 +30,7 @@ class World:
 
     service: str
     seconds: float = 0.0  # since the beginning
+    skew: float = 0.0  # of the target's clock, in seconds
     record: TrafficRecord = field(init=False)
     token: int = 0
     copy: TrafficRecord | None = None
@@ -38,10 +39,13 @@ class World:
     beat_at: float = 0.0
     slots: dict[str, SlotStatus] = field(default_factory=dict)
     documents: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    lost: bool = False  # the record: somebody has deleted its object
     edits: tuple[str, ...] = ()  # by hand
     observed: Color | None = None  # by hand; else where the record says
     unavailable: bool = False
+    launches: dict[str, Launch] = field(default_factory=dict)  # the last one of each slot
     never_ready: set[str] = field(default_factory=set)  # releases, by id
+    half_ready: set[str] = field(default_factory=set)  # releases: one replica only
     broken: set[str] = field(default_factory=set)  # releases that answer users with 500
     fails_smoke: set[str] = field(default_factory=set)  # releases
     counts: dict[Color, RequestCounts] = field(default_factory=dict)  # of users' requests
@@ -57,7 +61,18 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return BEGINNING + timedelta(seconds=self.seconds)
+        return BEGINNING + timedelta(seconds=self.seconds + self.skew)
+
+    def edit(self, observed: Color | None) -> None:
+        """Somebody sends traffic by hand: to a color, or (None) to both by weights."""
+        self.observed = observed
+        self.edits = (f"A person sends the traffic to {observed or 'both colors'}.",)
+
+    def come_up(self, slot: Slot) -> list[bool]:
+        """Which of its replicas do."""
+        if slot.release_id in self.half_ready:
+            return [n == 0 for n in range(slot.replicas)]
+        return [slot.release_id not in self.never_ready] * slot.replicas
 
     def ready(self, name: str) -> int:
         return self.slots[name].ready if name in self.slots else 0
@@ -107,11 +122,13 @@ class FakeTraffic:
 
     def read(self) -> Reading:
         self._begin("read")
+        if self._world.lost:
+            raise RecordLost("the traffic record is gone")
         return self._reading()
 
     def write(self, record: TrafficRecord, over: Reading) -> Reading:
         self._begin("write")
-        if over.token != str(self._world.token):
+        if over.token != str(self._world.token) or self._world.lost:
             raise Conflict("the record was changed")
         written = self._put(record)
         self._before("written")
@@ -139,7 +156,11 @@ class FakeTraffic:
             self._world.changed("copy", self._world.record)
 
     def make_again(self, record: TrafficRecord) -> Reading:
-        raise Conflict("the record is there")
+        self._begin("make_again")
+        if not self._world.lost:
+            raise Conflict("the record is there")
+        self._world.lost = False
+        return self._put(record)
 
     def read_color(self, color: Color) -> ColorReading:
         self._begin("read_color")
@@ -185,6 +206,8 @@ class FakeTraffic:
 
     def _put(self, record: TrafficRecord) -> Reading:
         before, self._world.record = self._world.record, record
+        if self._world.edits:  # what was changed by hand is replaced
+            self._world.edits, self._world.observed = (), None
         self._world.token += 1
         self._world.changed("record", before)
         return self._reading()
@@ -207,11 +230,11 @@ class FakeSlots:
 
     def start(self, slot: Slot, launch: Launch) -> None:
         self._begin("start")
-        ready = slot.release_id not in self._world.never_ready
         replicas = tuple(
             Replica(f"{slot.name}.{n}", ready, 0, "" if ready else "its health check answers 503")
-            for n in range(1, slot.replicas + 1)
+            for n, ready in enumerate(self._world.come_up(slot), start=1)
         )
+        self._world.launches[slot.name] = launch
         self._world.slots[slot.name] = SlotStatus(slot, replicas)
         self._world.changed(f"start {slot.name}", self._world.record)
 

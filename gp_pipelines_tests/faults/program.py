@@ -37,7 +37,7 @@ class Program:
     """`work` runs with this program; its `target`, `clock` and `sleep` are what it may use."""
 
     def __init__(
-        self, world: World, clock: "Clock", run_id: str, work: Callable[["Program"], None]
+        self, world: World, clock: "Clock", run_id: str, work: Callable[["Program"], object]
     ) -> None:
         self.run_id = run_id
         self.clock = clock
@@ -45,6 +45,7 @@ class Program:
         self.target = FakeTarget(world, self._before)
         self.state = State.WORKING
         self.error: BaseException | None = None
+        self.gave: object = None  # what its work returned
         self.said: list[str] = []
         self.last_call = ""  # the one that it makes next, or has just made
         self.beating = False
@@ -108,7 +109,7 @@ class Program:
         _here.program = self
         self._turn.acquire()
         try:
-            self._work(self)
+            self.gave = self._work(self)
         except Gone:
             return
         except BaseException as error:

@@ -7,16 +7,21 @@ from typing import Any
 
 from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
-from gp_pipelines.databases.contract import Pending
-from gp_pipelines.errors import FenceLost, GpError
-from gp_pipelines.model import Artifact, Holder, Plan
+from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
+from gp_pipelines.errors import FenceLost, GpError, TargetUnavailable
+from gp_pipelines.model import Artifact, Holder, Plan, Progress
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import engine, promotion
 from gp_pipelines.release.attempt import Attempt, RunIdentity
 from gp_pipelines.release.planning import ReleaseRequest, plan
+from gp_pipelines.rollback import engine as rollback
+from gp_pipelines.rollback.assessment import Already
+from gp_pipelines.rollback.attempt import RollbackAttempt
+from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.services import Service
 from gp_pipelines.traffic import transitions
 from gp_pipelines.traffic.fence import Hold, take
+from gp_pipelines_tests.faults.fake_target import BEGINNING
 from gp_pipelines_tests.faults.program import Program
 
 STEPS = ("plan", "build", "backup", "migrate", "deploy", "smoke", "switch", "schedule_cleanup")
@@ -57,6 +62,37 @@ class BehindDatabase:
 
     def pending(self, artifact: Artifact) -> Pending:
         return Pending(("2_more",), ())
+
+
+class TinyDatabase:
+    """Has a schema, and migrations that versions bring with them."""
+
+    def __init__(self) -> None:
+        self.applied = ["1_first"]
+        self.brings: dict[str, str] = {}  # the migration of a version
+        self.answers = True
+
+    def require_up(self) -> None:
+        pass
+
+    def schema(self) -> Schema:
+        if not self.answers:
+            raise TargetUnavailable("the database does not answer")
+        return Schema(self.applied[-1], "-".join(self.applied))
+
+    def pending(self, artifact: Artifact) -> Pending:
+        brought = self.brings.get(artifact.version)
+        return Pending((brought,) if brought and brought not in self.applied else (), ())
+
+    def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
+        return Backup("1", BEGINNING, "/somewhere", 1, {}, verified=True, seconds=1)
+
+    def migrate(
+        self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
+    ) -> Migration:
+        applied = self.pending(artifact).versions
+        self.applied += applied
+        return Migration(applied, 1, "")
 
 
 DATABASE: Any = None  # what all programs work with
@@ -159,6 +195,39 @@ def run_reconciler(program: Program, service: Service) -> None:
                 program.progress(line)
     finally:
         hold.leave()
+
+
+def run_rollback(
+    program: Program, service: Service, request: RollbackRequest
+) -> Already | rollback.RolledBack:
+    """As the job does it; with `request.now` as the command line does it."""
+    platform = platform_of(program, service)
+    attempt = RollbackAttempt(
+        platform,
+        request,
+        program.run_id,
+        "a person",
+        program.progress,
+        clock=program.monotonic,
+        sleep=program.sleep,
+    )
+    try:
+        found = attempt.begin()
+        if isinstance(found, Already):
+            return found
+        rollback.restore_previous(attempt, found)
+        done = rollback.switch_back(attempt, found)
+        rollback.quarantine(attempt, found, done)
+        rollback.conclude(attempt, found, done)
+        if not request.now:
+            with attempt.hold.step(300):
+                reconcile(attempt.hold, platform, program.progress)
+        return done
+    except GpError as error:
+        attempt.failed(error)
+        raise
+    finally:
+        attempt.close()
 
 
 def seize_fence(program: Program) -> None:

@@ -11,6 +11,7 @@ from gp_pipelines.services import Service
 from gp_pipelines_tests.faults.fake_target import World
 
 DEAD_AFTER_SECONDS = 15.0
+REMEMBERED = 20  # automatic rollbacks
 NEEDED_BEFORE_SWITCH = ("build", "backup", "migrate", "deploy_inactive", "smoke")
 
 
@@ -74,6 +75,7 @@ class Rules:
             found += self._moved(before, after)
         if after.confirmed and not before.confirmed:
             found += self._confirmed(after)
+        found += self._counted(before, after) + self._restored(before, after)
         return found + self._kept(before, after)
 
     def _lives(self, holder: Holder | None) -> bool:
@@ -90,6 +92,8 @@ class Rules:
             found.append("traffic was moved and confirmed in one write")
         if after.moved_by is MovedBy.RELEASE:
             found += self._released(before, after)
+        elif after.moved_by is MovedBy.ROLLBACK:
+            found += self._rolled_back(before, after)
         elif before.confirmed or before.moved_by is not MovedBy.RELEASE:
             found.append("a switch back of what was no unconfirmed release")
         elif after.live != before.previous or after.previous is not None:
@@ -118,6 +122,54 @@ class Rules:
             found.append("a switch that leaves the old slot without its deadline")
         return found
 
+    def _rolled_back(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        """Of a release, confirmed or not; by a rollback, to what was live before, for good."""
+        found = []
+        assert before.live is not None
+        if after.holder is None or after.holder.kind != "rollback":
+            found.append("a rollback by what is none")
+        if after.live is None or after.live != before.previous:
+            found.append("a rollback to something else than what was live before")
+        if after.previous is not None:
+            found.append("a rollback that leaves a way back onto what it undid")
+        if after.undone != before.live.release_id:
+            found.append("a rollback that does not say what it undid")
+        old = before.kept_slot(after.live.name) if after.live else None
+        if old is None or old.state is not SlotState.WARM:
+            found.append(f"a rollback to a slot that is {old.state if old else 'unknown'}")
+        undone = after.kept_slot(before.live.name)
+        if undone is None or undone.state is not SlotState.KEPT:
+            found.append("a rollback that does not keep what it undid")
+        return found
+
+    def _counted(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        """The automatic rollbacks: none is lost, and none is of a release that had one."""
+        if after.automatic == before.automatic:
+            return []
+        old, new = before.automatic, after.automatic[-1]
+        found = []
+        if after.automatic != (*old, new)[-REMEMBERED:]:
+            found.append("an automatic rollback is counted no longer")
+        if before.live is None or (new.release_id, after.undone) != (before.live.release_id,) * 2:
+            found.append("a count of what was not undone")
+        if new.release_id in {each.release_id for each in old}:
+            found.append(f"a second automatic rollback of {new.release_id}")
+        return found
+
+    def _restored(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        """Another slot to go back to, without a move: of the very release that was there."""
+        if after.live != before.live or after.previous == before.previous:
+            return []
+        old, new = before.previous, after.previous
+        same = old is not None and new is not None and _what(old) == _what(new)
+        kept = after.kept_slot(new.name) if new else None
+        found = []
+        if not same or after.holder is None or after.holder.kind != "rollback":
+            found.append("another version to go back to")
+        if kept is None or kept.slot != new or kept.state is not SlotState.WARM:
+            found.append("a slot is brought up to go back to, and not reserved")
+        return found
+
     def _proved(self, step: str, slot: Slot) -> bool:
         evidence = self._world.documents.get(("evidence", slot.release_id), {}).get(step)
         return evidence is not None and (evidence["digest"], evidence["config_hash"]) == (
@@ -138,7 +190,18 @@ class Rules:
         copy = self._world.copy
         if copy is None or (copy.live, copy.previous) != (after.live, after.previous):
             found.append("a confirmation of a move that the copy does not know")
+        if after.moved_by is MovedBy.ROLLBACK and not self._is_quarantined(after):
+            found.append("a confirmed rollback of what is not in quarantine")
         return found
+
+    def _is_quarantined(self, record: TrafficRecord) -> bool:
+        quarantined = {
+            (document["digest"], document["config_hash"])
+            for (kind, _), document in self._world.documents.items()
+            if kind == "quarantine"
+        }
+        undone = [kept.slot for kept in record.kept if kept.slot.release_id == record.undone]
+        return all((slot.digest, slot.config_hash) in quarantined for slot in undone)
 
     def _kept(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
         found = []
@@ -163,7 +226,8 @@ class Rules:
         holder = after.holder
         kind = holder.kind if holder else ""
         if kept.state is SlotState.WAITING:
-            return kind == "reject"
+            rolled_back = after.moved_by is MovedBy.ROLLBACK and not after.confirmed
+            return kind == "reject" or (kind == "rollback" and rolled_back)
         due = kept.deadline is not None and kept.deadline <= self._world.now
         color_is_needed = kind in ("release", "promote")
         return due or color_is_needed
@@ -175,3 +239,7 @@ class Rules:
         if kept is not None and kept.state is not SlotState.RETIRING:
             found.append(f"{name} was removed while it was {kept.state}")
         return found
+
+
+def _what(slot: Slot) -> tuple[str, str, str, str]:
+    return slot.release_id, slot.version, slot.digest, slot.config_hash

@@ -6,6 +6,7 @@ from typing import Any
 
 from gp_pipelines.model import Slot, TrafficRecord
 from gp_pipelines.release.planning import ReleaseRequest
+from gp_pipelines.rollback.request import AlertSeen, RollbackRequest
 from gp_pipelines.services import Service
 from gp_pipelines.traffic import events
 from gp_pipelines_tests.faults import programs
@@ -15,7 +16,9 @@ from gp_pipelines_tests.faults.programs import Release
 from gp_pipelines_tests.faults.rules import Rules
 from gp_pipelines_tests.faults.scripted import scripted
 
-Work = Callable[[Program, Service], None]
+Work = Callable[[Program, Service], object]
+
+AN_ALERT = AlertSeen("probe", "HighErrorRate", "f1", "2026-02-03T04:05:06Z", "2026-02-03T04:05:07Z")
 
 
 class Story:
@@ -91,6 +94,18 @@ class Story:
         self.begun(release, from_step).finish()
         assert release.run
         return release.run
+
+    def rollback(self, release: Release | None = None, **request: Any) -> Program:
+        """Of a release (None: whatever is live), not begun. By an alert, if `by_alert`."""
+        alert = AN_ALERT if request.pop("by_alert", False) else None
+        asked = RollbackRequest(release.release_id if release else "", "bad", alert, **request)
+        return self.program(lambda program, service: programs.run_rollback(program, service, asked))
+
+    def roll_back(self, release: Release | None = None, **request: Any) -> Program:
+        """From beginning to end, as it is asked for; what it raised is its `error`."""
+        program = self.rollback(release, **request)
+        program.finish()
+        return program
 
     def go_until(self, program: Program, condition: Callable[[], object]) -> None:
         """One call at a time, so that it stops right after the one that made it true."""

@@ -25,7 +25,6 @@ FUTURE_SECONDS = 60
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
-_FINGERPRINT = re.compile(r"[0-9a-f]{16}", re.ASCII)  # Alertmanager's
 
 
 class AlertMalformed(GpError):
@@ -46,11 +45,9 @@ def understand(sent: Any, *, feed: str, now: datetime, resolved: bool = False) -
             f"startsAt: {fields.starts_at.isoformat()} lies more than {FUTURE_SECONDS} s in the "
             f"future; it is {now.isoformat(timespec='seconds')} here"
         )
-    given = fields.fingerprint
-    known = isinstance(given, str) and _FINGERPRINT.fullmatch(given)
     return Alert(
         feed=feed,
-        fingerprint=str(given) if known else fingerprint(fields.labels),
+        fingerprint=fingerprint(fields.labels),
         labels=fields.labels,
         annotations={name: text[:LONGEST_ANNOTATION] for name, text in fields.annotations.items()},
         starts_at=fields.starts_at,
@@ -60,7 +57,11 @@ def understand(sent: Any, *, feed: str, now: datetime, resolved: bool = False) -
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
-    """The same for the same set of labels, in whatever order they came."""
+    """The same for the same set of labels, in whatever order they came.
+
+    A sender's own is not taken, though Alertmanager has one: two alerts to which a script gives
+    the same would be one.
+    """
     text = json.dumps(labels, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -96,7 +97,6 @@ class _Sent(BaseModel):
         BeforeValidator(_in_rfc3339),
         AfterValidator(_in_utc),
     ]
-    fingerprint: Any = None
 
 
 def _wrong_field(error: ValidationError) -> str:

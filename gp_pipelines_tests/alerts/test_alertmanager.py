@@ -16,6 +16,7 @@ import pytest
 from gp_pipelines.alerts import alertmanager
 from gp_pipelines.alerts.alertmanager import AlertmanagerFeed
 from gp_pipelines.alerts.contract import Alert, Feed, FeedUnreadable
+from gp_pipelines.alerts.sent_alert import fingerprint
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.services import Alertmanager
 from gp_pipelines_tests.alerts.examples import BEGAN, labels, sent, service
@@ -28,7 +29,7 @@ WILD = 'a "quoted" \\ value,\nof two lines: ünïcödé 🏴‍☠️ {x="y"} %s
 def test_what_fires_is_read_with_all_that_is_known_of_it() -> None:
     (alert,) = _read(_answer(sent(startsAt="2026-08-01T14:00:00.123456789+02:00")))
     assert (alert.feed, alert.name) == ("alertmanager", "HighErrorRate")
-    assert alert.fingerprint == "0123456789abcdef"
+    assert alert.fingerprint == fingerprint(labels())
     assert alert.labels == labels()
     assert alert.annotations == {"summary": "many errors"}
     assert alert.starts_at == datetime(2026, 8, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -100,7 +101,7 @@ def test_labels_are_taken_as_they_are() -> None:
 
 
 def test_ten_thousand_alerts_are_read() -> None:
-    many = [sent(labels=labels(pod=f"pod-{n}"), fingerprint=f"{n:016x}") for n in range(10_000)]
+    many = [sent(labels=labels(pod=f"pod-{n}")) for n in range(10_000)]
     assert len(_read(_answer(*many))) == 10_000
 
 

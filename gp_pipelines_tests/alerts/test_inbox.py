@@ -224,6 +224,14 @@ def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
     assert [file for file in directory.iterdir() if file.stat().st_mode & 0o077] == []
 
 
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """Taken out, no test that kills a process would notice: the machine has to lose its power."""
+    inbox = Inbox(f"sqlite:///{tmp_path / 'alerts.sqlite'}")
+    with inbox._database.transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
 def test_a_label_never_stands_in_an_error(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FeedUnreadable) as caught:
         inbox.put([replace(alert(secret="hunter2"), fingerprint=None)])  # type: ignore[arg-type]

@@ -128,6 +128,25 @@ def test_its_own_health_checks_are_not_users_requests(scene: Scene) -> None:
     assert scene.after(0.3, requests=1, failed=1)
 
 
+def test_nor_is_one_whose_answer_is_still_on_its_way(scene: Scene) -> None:
+    """The entrance has counted it, and the probe does not know yet that it was its own."""
+    scene.hanging = []
+    scene.after(1)
+    seen: list[dict[str, Alert]] = []
+
+    def on_its_way(path: str, *, fresh: int, kept_alive: int) -> tuple[Answer, ...]:
+        scene.count(1, 1)
+        seen.append(scene.after(0.3, requests=19, failed=19))
+        return (BAD,)
+
+    scene.target.entrance.ask = on_its_way  # type: ignore[method-assign, assignment]
+    (ask,) = scene.hanging
+    ask()
+    assert seen == [{}]
+    assert scene.after(0.3) == {}
+    assert scene.after(0.3, requests=1, failed=1)
+
+
 def test_it_looks_as_far_back_as_the_window_and_no_further(scene: Scene) -> None:
     assert scene.after(1, requests=30, failed=3)
     for _ in range(8):

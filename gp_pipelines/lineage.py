@@ -14,6 +14,7 @@ from gp_pipelines.tags import (
     COLOR,
     NUMBER,
     RELEASE_ID,
+    ROLLED_BACK_BY,
     SERVICE,
     SOURCE_RUN_ID,
     TRIGGER,
@@ -93,6 +94,12 @@ def tag_rollback(context: dg.OpExecutionContext, release_id: str, back_to: Slot)
             NUMBER: f"{back_to.number}",
         },
     )
+
+
+def link_rollback(context: dg.OpExecutionContext, release_id: str) -> None:
+    """Let the undone release's run say who undid it; the rollback's run names the release."""
+    if context.instance.get_run_by_id(release_id) is not None:
+        context.instance.add_run_tags(release_id, {ROLLED_BACK_BY: context.run_id})
 
 
 def release_of(tags: Mapping[str, str]) -> str:

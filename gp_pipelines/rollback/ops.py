@@ -110,6 +110,7 @@ def record(
     platform = attempt.platform
     with _step(context, attempt):
         lineage.record_events(context, found.service, platform.target.ledger)
+        lineage.link_rollback(context, found.release_id)
         engine.conclude(attempt, found, done)
         with attempt.hold.step(RECONCILE_SECONDS):
             left = rollbacks.reconcile(attempt.hold, platform, context.log.info)

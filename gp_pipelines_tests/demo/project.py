@@ -68,5 +68,6 @@ def _with_short_times(services: Path, retention_seconds: float) -> Any:
         service["artifact"]["source"] = str(services.parent / service["artifact"]["source"])
         service["retention_seconds"] = retention_seconds
         service["timeouts"] = {"drain": 10}
+        service["alerts"] = {"probe": {"window_seconds": 5}}
         service["target"].pop("port", None)
     return content

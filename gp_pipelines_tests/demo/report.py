@@ -1,10 +1,10 @@
 """What the demo found: var/demo/report.json for scripts, a table for people."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group
 from rich.table import Table
@@ -25,7 +25,26 @@ class Release:
     failed: int
     switch_ms: float | None  # from the write to traffic verified on the new version
     run_id: str
-    outcome: str  # released, failed, refused
+    outcome: str  # released, failed, refused, rolled_back
+    rollback_run_id: str | None = None  # of what has undone it
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """Times are seconds since the epoch; None: not seen. Most of it is detection."""
+
+    service: str
+    release_run_id: str
+    run_id: str
+    alert: str
+    bad_release_to_restored_ms: float  # from the first failed request to traffic verified
+    timeline: Mapping[str, float | None]  # onset, alert, decision, first_old_answer, verified
+
+    def spans(self) -> Iterator[tuple[str, float]]:
+        """Seconds between each moment and the one before it."""
+        known = [(name, at) for name, at in self.timeline.items() if at is not None]
+        for (before, start), (name, end) in pairwise(known):
+            yield f"{before} → {name}", end - start
 
 
 @dataclass
@@ -38,7 +57,7 @@ class Expectation:
 @dataclass
 class Report:
     releases: list[Release] = field(default_factory=list)
-    rollbacks: list[Mapping[str, Any]] = field(default_factory=list)
+    rollbacks: list[Rollback] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
     requests: int = 0
     failed: int = 0
@@ -70,13 +89,20 @@ class Report:
                 str(each.requests),
                 str(each.failed),
             )
+        rollbacks = Table("rollback", "took")
+        for rollback in self.rollbacks:
+            for name, seconds in rollback.spans():
+                rollbacks.add_row(name.replace("_", " "), f"{max(seconds, 0.0):.2f} s")
+            whole = f"{rollback.bad_release_to_restored_ms / 1000:.2f} s"
+            rollbacks.add_row(f"in all, by {rollback.alert}", whole)
         expected = Table("", "expected", "found")
         for one in self.expectations:
             mark = Text("✓", "green") if one.held else Text("✗", "bold red")
             expected.add_row(mark, one.what, one.found)
         end = Text(
-            f"{self.requests} requests, {self.failed} failed: "
+            f"{self.requests} requests, {self.failed} failed "
+            f"({self.failed_by_bad_version} more by the bad version): "
             + ("every expectation held" if self.passed else "FAILED"),
             style="bold green" if self.passed else "bold red",
         )
-        return Group(releases, expected, end)
+        return Group(releases, rollbacks, expected, end)

@@ -82,6 +82,17 @@ def frozen(ledger: Ledger, record: TrafficRecord, limit: int, now: datetime) -> 
     return None
 
 
+def stay_frozen(ledger: Ledger, record: TrafficRecord, limit: int, now: datetime) -> Freeze | None:
+    """Write down the freeze that holds of itself: it ends with a person's word, not with the day.
+
+    Before a rollback is confirmed, so that a killed one is not forgotten.
+    """
+    found = frozen(ledger, record, limit, now)
+    if found is not None:
+        freeze(ledger, found.by, found.reason, found.at)
+    return found
+
+
 def require_not_frozen(ledger: Ledger, record: TrafficRecord, limit: int, now: datetime) -> None:
     """Raise `Refused` while the service may not be released."""
     found = frozen(ledger, record, limit, now)

@@ -11,6 +11,7 @@ from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.restrictions import Quarantine
+from gp_pipelines.rollbacks import Rollback
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.liveness import shows_life
 
@@ -54,7 +55,7 @@ class ServiceStatus:
     runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
     remarks: tuple[str, ...] = ()  # why it is frozen, snoozed or not watched
     quarantines: tuple[Quarantine, ...] = ()
-    rollbacks: tuple[Mapping[str, Any], ...] = ()  # the last ones, newest first
+    rollbacks: tuple[Rollback, ...] = ()  # the last ones, newest first
     problems: tuple[str, ...] = ()  # what does not work now, each as an error says it
     error: str = ""
 
@@ -146,9 +147,9 @@ def _restricted(platform: Platform, record: TrafficRecord, now: datetime) -> Map
 def _problems(platform: Platform, record: TrafficRecord) -> Iterator[str]:
     target, database = platform.target, platform.database
     undoing = rollbacks.found(target.ledger, record.live.release_id) if record.live else None
-    if undoing is not None and undoing["outcome"] in ("failed", "refused"):
-        times = f"{undoing['attempts']} times" if undoing["attempts"] > 1 else "once"
-        yield f"A ROLLBACK of it {undoing['outcome']} ({times}): {undoing['error']}"
+    if undoing is not None and undoing.outcome in ("failed", "refused"):
+        times = f"{undoing.attempts} times" if undoing.attempts > 1 else "once"
+        yield f"A ROLLBACK of it {undoing.outcome} ({times}): {undoing.error}"
     try:
         target.require_up()
         if record.revision and not target.traffic.in_force(record):

@@ -7,7 +7,7 @@ time: where nothing is unfinished nothing happens.
 from collections.abc import Sequence
 from datetime import datetime
 
-from gp_pipelines import history
+from gp_pipelines import history, restrictions
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import Holder, KeptSlot, MovedBy, Progress, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
@@ -128,6 +128,8 @@ def _settle_traffic(hold: Hold, platform: Platform, progress: Progress) -> str:
         target, record, service.identity.path, patience, clock=hold.clock, sleep=hold.sleep
     )
     if seen.passed:
+        limit = service.alerts.max_automatic_rollbacks
+        restrictions.stay_frozen(target.ledger, record, limit, reading.now)
         confirm(hold, target, "its run died before it could confirm")
         return f"verified and confirmed {live}, which a dead run had switched to"
     if record.moved_by is not MovedBy.RELEASE:

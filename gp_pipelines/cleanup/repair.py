@@ -7,6 +7,7 @@ from gp_pipelines.model import Holder, Progress, Slot, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.targets.contract import Reading, Target
 from gp_pipelines.traffic import colors, events, transitions
+from gp_pipelines.traffic.conclude import confirm
 from gp_pipelines.traffic.fence import Hold, Repair, take
 from gp_pipelines.traffic.lost_record import restore_lost_record
 from gp_pipelines.traffic.verify import verify
@@ -33,6 +34,8 @@ def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Pr
             if live is not None:
                 colors.point(hold, target.traffic, live.color, live)
             _leave_event(hold, target, before.record.live, live, to, reason)
+            if to == "observed":
+                _accept(hold, target, reason)
             seen = verify(
                 target, hold.read().record, service.identity.path, service.timeouts.switch
             )
@@ -59,6 +62,16 @@ def _change(target: Target, to: To) -> Repair:
         return transitions.observed_adopted(record, observed, reading.now)
 
     return adopted
+
+
+def _accept(hold: Hold, target: Target, reason: str) -> None:
+    """A move that could never be verified stands, since a person says so.
+
+    Without that, nothing could ever be released over a live version that does not answer and has
+    no old slot to go back to.
+    """
+    if not hold.read().record.confirmed:
+        confirm(hold, target, reason)
 
 
 def _observed_slot(target: Target) -> Slot | None:

@@ -2,7 +2,7 @@
 
 import getpass
 import uuid
-from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,10 @@ class Project:
             (doc for doc in history.newest_first(ledger) if doc["release_id"] == release_id), None
         )
 
-    def rollback(self, service: str, release_id: str) -> Mapping[str, Any] | None:
+    def rollback(self, service: str, release_id: str) -> dict[str, Any] | None:
         """What the target remembers of the rollback of a release: its run, alert and times."""
-        return rollbacks.found(self.platforms[service].target.ledger, release_id)
+        found = rollbacks.found(self.platforms[service].target.ledger, release_id)
+        return asdict(found) if found else None
 
     def holder(self, kind: str) -> Holder:
         """Of a command that works on the target itself, without Dagster."""

@@ -44,7 +44,7 @@ def as_object(status: ServiceStatus) -> dict[str, Any]:
         "confirmed": record.confirmed if record else None,
         "deadline": _time(previous.deadline) if previous else None,
         "runs": [dict(run) for run in status.runs],
-        "rollbacks": [dict(each) for each in status.rollbacks],
+        "rollbacks": [asdict(each) for each in status.rollbacks],
         "error": status.error or None,
     }
 

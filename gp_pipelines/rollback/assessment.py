@@ -114,8 +114,8 @@ def _not_live(record: TrafficRecord, ledger: Ledger, release_id: str) -> Already
     if record.undone == release_id and record.mover is not None:
         why = f"It was undone by {record.mover.describe()}; {live} is live."
         return Already(release_id, record.mover.run_id, why)
-    if done is not None and done["outcome"] in ("done", "unverified"):
-        return Already(release_id, done["run_id"], f"It was rolled back; {live} is live.")
+    if done is not None and done.is_done:
+        return Already(release_id, done.run_id, f"It was rolled back; {live} is live.")
     if not any(each["release_id"] == release_id for each in history.newest_first(ledger)):
         raise ConfigInvalid(
             f"{record.service} has no release {release_id!r}.",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import datetime
 
 from gp_pipelines import rollbacks
 from gp_pipelines.errors import Conflict, GpError, outcome_of
@@ -80,7 +81,7 @@ class RollbackAttempt:
             self._take(found)
             agreed = self._agreed(found)
             if agreed is not None:
-                self._note(agreed)
+                self._note(agreed.release_id, self.hold.read().now)
                 return agreed
             self.close()
         raise Conflict(
@@ -93,17 +94,20 @@ class RollbackAttempt:
         """Leave on the target how the run ended, for whoever tries again. Raises nothing.
 
         A person who is refused at once has the answer, and leaves nothing that could hold an alert
-        back. Nor is anything left for a run that has taken over.
+        back. Nor is anything left for a run that has taken over, or where this one has said it.
         """
         if self._hold is None and not self.request.automatic:
             return
         ledger = self.platform.target.ledger
-        release_id = self.undoes
         with suppress(GpError):
             now = self.platform.target.traffic.read().now
-            before = rollbacks.found(ledger, release_id)
-            if before is None or before["run_id"] in (self.run_id, None):
-                rollbacks.ended(ledger, release_id, outcome_of(error), now, error.what)
+            before = rollbacks.found(ledger, self.undoes)
+            mine = before is not None and before.run_id == self.run_id
+            if before is not None and (before.is_done or mine == (before.outcome is not None)):
+                return
+            if not mine:  # refused before anything was begun
+                self._note(self.undoes, now)
+            rollbacks.ended(ledger, self.undoes, outcome_of(error), now, error.what)
 
     def close(self) -> None:
         if self._hold is not None:
@@ -136,7 +140,9 @@ class RollbackAttempt:
             self.platform.target.traffic,
             holder,
             self.progress,
-            repair=adopting(found.release_id, self.platform.service, automatic=automatic),
+            repair=adopting(
+                found.release_id, self.platform.target, self.platform.service, automatic=automatic
+            ),
             preempt=True,
             clock=self._clock,
             sleep=self._sleep,
@@ -151,13 +157,13 @@ class RollbackAttempt:
             return None
         return replace(found, way=way_back(self.platform.target, record))
 
-    def _note(self, found: Assessment) -> None:
+    def _note(self, release_id: str, now: datetime) -> None:
         alert = self.request.alert
         rollbacks.began(
             self.platform.target.ledger,
-            found.release_id,
+            release_id,
             self.run_id,
-            self.hold.read().now,
+            now,
             reason=self.request.reason,
             alert=asdict(alert) if alert else None,
         )

@@ -1,14 +1,13 @@
 """What people are told when a rollback has come to its end."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Slot
 from gp_pipelines.notifications.contract import Kind, Notification, Severity
 from gp_pipelines.rollback.attempt import RollbackAttempt
+from gp_pipelines.rollbacks import Rollback
 
 
 def endings_of(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
@@ -26,14 +25,14 @@ def endings_of(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
 def _endings(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
     release_id = attempt.undoes
     target = attempt.platform.target
-    document = rollbacks.found(target.ledger, release_id) if release_id else None
-    if document is None or document["run_id"] not in (attempt.run_id, None):
+    rollback = rollbacks.found(target.ledger, release_id) if release_id else None
+    if rollback is None or rollback.run_id != attempt.run_id:
         return []  # another run has taken over, and tells of it
     reading = target.traffic.read()
-    told = [_ended(attempt, document, reading.record.live, url)]
+    told = [_ended(attempt, rollback, reading.record.live, url)]
     limit = attempt.platform.service.alerts.max_automatic_rollbacks
     freeze = restrictions.frozen(target.ledger, reading.record, limit, reading.now)
-    if freeze is not None and attempt.request.automatic and document["outcome"] == "done":
+    if freeze is not None and attempt.request.automatic and rollback.outcome == "done":
         service = attempt.platform.service.name
         told.append(
             Notification(
@@ -50,37 +49,37 @@ def _endings(attempt: RollbackAttempt, url: str | None) -> list[Notification]:
 
 
 def _ended(
-    attempt: RollbackAttempt, document: Mapping[str, Any], live: Slot | None, url: str | None
+    attempt: RollbackAttempt, rollback: Rollback, live: Slot | None, url: str | None
 ) -> Notification:
     service = attempt.platform.service.name
-    done = document["outcome"] == "done"
+    done = rollback.outcome == "done"
     is_live = f"{live.describe()} is live" if live else "nothing is live"
     title = f"rolled back: {is_live}" if done else f"A ROLLBACK HAS FAILED: {is_live}"
     return Notification(
         kind=Kind.ROLLBACK_SUCCEEDED if done else Kind.ROLLBACK_FAILED,
         service=service,
         title=f"{service}: {title}",
-        what=_what(document, done, service),
+        what=_what(rollback, done, service),
         severity=Severity.WARNING if done else Severity.CRITICAL,
         at=datetime.now(UTC),
         run_id=attempt.run_id,
         url=url,
-        facts=_facts(document),
+        facts=_facts(rollback),
     )
 
 
-def _what(document: Mapping[str, Any], done: bool, service: str) -> str:
-    why = document.get("reason") or "no reason was given"
+def _what(rollback: Rollback, done: bool, service: str) -> str:
+    why = rollback.reason or "no reason was given"
     if done:
         return f"{why}\nWhat was undone is in quarantine; its fix may be released at once."
-    if document["outcome"] == "unverified":
-        return f"{why}\nTraffic was sent back, and nobody could verify it: {document['error']}"
-    tried = f" It was tried {document['attempts']} times." if document["attempts"] > 1 else ""
-    return f"{document['error']}{tried}\nLook now: gp status {service}"
+    if rollback.outcome == "unverified":
+        return f"{why}\nTraffic was sent back, and nobody could verify it: {rollback.error}"
+    tried = f" It was tried {rollback.attempts} times." if rollback.attempts > 1 else ""
+    return f"{rollback.error}{tried}\nLook now: gp status {service}"
 
 
-def _facts(document: Mapping[str, Any]) -> dict[str, str]:
-    alert, timeline = document.get("alert"), document.get("timeline") or {}
+def _facts(rollback: Rollback) -> dict[str, str]:
+    alert = rollback.alert
     asked = {"alert": f"{alert['name']} ({alert['feed']})"} if alert else {}
     started = {"alert since": alert["starts_at"]} if alert else {}
-    return {**asked, **started, **timeline, "release undone": document["release_id"]}
+    return {**asked, **started, **rollback.timeline, "release undone": rollback.release_id}

@@ -83,7 +83,7 @@ def switch_back(attempt: RollbackAttempt, found: Assessment) -> RolledBack:
         assert record.switched_at is not None
         seen = verify_live(hold, target, service)
         done = RolledBack(found.undone, record.live, record.switched_at, seen)
-        rollbacks.noted(target.ledger, found.release_id, timeline=done.timeline())
+        rollbacks.moved(target.ledger, found.release_id, done.timeline())
     return done
 
 
@@ -100,11 +100,10 @@ def quarantine(attempt: RollbackAttempt, found: Assessment, done: RolledBack) ->
         reading = hold.read()
         key = leave_event(hold, platform.target, reading.record, reason)
         events.add_facts(ledger, key, facts(attempt, found, done))
-        frozen = restrictions.frozen(
+        frozen = restrictions.stay_frozen(
             ledger, reading.record, alerts.max_automatic_rollbacks, reading.now
         )
         if frozen is not None:
-            restrictions.freeze(ledger, frozen.by, frozen.reason, frozen.at)
             attempt.progress(f"{found.service} is frozen: {frozen.reason}")
         if done.verified:
             confirm(hold, platform.target, reason)

@@ -4,16 +4,15 @@ The same rules wherever an alert is judged (the sensor, the webhook). The job as
 more under the fence, so a race between two of them ends well; see `assessment.py`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.alerts.contract import Alert
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.restrictions import Snooze
+from gp_pipelines.rollbacks import Rollback
 from gp_pipelines.services import Service
 
 MOST_ATTEMPTS = 3  # of runs for one release; then a person has to see to it
@@ -28,7 +27,7 @@ class Situation:
     now: datetime
     automatic_today: int
     snoozed: Snooze | None
-    rollback: Mapping[str, Any] | None  # what was begun for the live release, if anything
+    rollback: Rollback | None  # what was begun for the live release, if anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +116,15 @@ def _not_allowed(there: Situation) -> str:
     return _begun_already(there.rollback)
 
 
-def _begun_already(rollback: Mapping[str, Any] | None) -> str:
+def _begun_already(rollback: Rollback | None) -> str:
     if rollback is None:
         return ""
-    if rollback["outcome"] is None:
-        return f"run {rollback['run_id']} is at it"
-    if rollback["outcome"] == "refused":
-        return f"it was refused: {rollback['error']}"
-    if rollback["attempts"] >= MOST_ATTEMPTS:
-        return f"{rollback['attempts']} runs have failed, the last one so: {rollback['error']}"
+    if rollback.outcome is None:
+        return f"run {rollback.run_id} is at it"
+    if rollback.outcome == "refused":
+        return f"it was refused: {rollback.error}"
+    if rollback.attempts >= MOST_ATTEMPTS:
+        return f"{rollback.attempts} runs have failed, the last one so: {rollback.error}"
     return ""
 
 

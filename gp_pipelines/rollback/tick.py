@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+from gp_pipelines.errors import quoted
 from gp_pipelines.rollback.readings import Readings
 from gp_pipelines.rollback.watch import Look, Wanted, look, remembered
 from gp_pipelines.wiring import Platforms
@@ -10,6 +11,7 @@ from gp_pipelines.wiring import Platforms
 # Between two looks at a service of which no alert is new: the target may say something else now.
 AGAIN_SECONDS = 1.0
 MOST_NOTES = 50
+GUARDS = "guards"  # judging what the feeds say is watched as a feed is
 
 
 class Tick:
@@ -25,6 +27,11 @@ class Tick:
         }
         self._looked = dict.fromkeys(platforms.services.names, 0.0)
         self._looks: dict[str, Look] = {}
+        self._errors = dict.fromkeys(platforms.services.names, "")
+        self._judged_at = {
+            name: before.get("feeds", {}).get(name, {}).get(GUARDS, {}).get("read_at")
+            for name in platforms.services.names
+        }
 
     def look(self, now: float) -> bool:
         """Whether there is something to launch, or to tell. `now` is in seconds since the epoch."""
@@ -61,8 +68,11 @@ class Tick:
                 "services": {name: asdict(memory) for name, memory in self._memories.items()},
                 "feeds": {
                     name: {
-                        state.feed.name: {"read_at": state.read_at, "error": state.error}
-                        for state in states
+                        **{
+                            state.feed.name: {"read_at": state.read_at, "error": state.error}
+                            for state in states
+                        },
+                        GUARDS: {"read_at": self._judged_at[name], "error": self._errors[name]},
                     }
                     for name, states in self._readings.states.items()
                 },
@@ -71,4 +81,11 @@ class Tick:
 
     def _look(self, name: str, now: float) -> Look:
         alerts = self._readings.alerts(name)
-        return look(self._platforms[name], alerts, self._memories[name], now)
+        try:
+            found = look(self._platforms[name], alerts, self._memories[name], now)
+        except Exception as error:  # of one service: the next one is served all the same
+            self._errors[name] = f"{type(error).__name__}: {quoted(str(error))}"
+            return Look(notes=(f"CANNOT BE JUDGED: {self._errors[name]}",))
+        self._errors[name] = ""
+        self._judged_at[name] = now
+        return found

@@ -110,15 +110,15 @@ def _is_pushed(alert: Alert, now: float) -> bool:
 def _unfinished(platform: Platform, there: Situation, memory: Memory, now: float) -> Wanted | None:
     """A rollback of what is still live, whose run has failed, died, or was never begun."""
     found = there.rollback
-    if found is None or found["attempts"] >= MOST_ATTEMPTS or not found["alert"]:
+    if found is None or found.attempts >= MOST_ATTEMPTS or not found.alert:
         return None
-    if found["outcome"] is None and not _is_silent(platform, there.record, memory, now):
+    if found.outcome is None and not _is_silent(platform, there.record, memory, now):
         return None
-    if found["outcome"] not in (None, "failed") or there.record.previous is None:
+    if found.outcome not in (None, "failed") or there.record.previous is None:
         return None
-    alert = AlertSeen(**found["alert"])
-    request = RollbackRequest(found["release_id"], found["reason"], alert)
-    return Wanted(platform.service.name, request, _launches(memory, found["release_id"]))
+    alert = AlertSeen(**found.alert)
+    request = RollbackRequest(found.release_id, found.reason, alert)
+    return Wanted(platform.service.name, request, _launches(memory, found.release_id))
 
 
 def _is_silent(platform: Platform, record: TrafficRecord, memory: Memory, now: float) -> bool:

@@ -4,7 +4,7 @@ Whoever concludes it (the run that made it, or a reconciler after that run's dea
 event, under the same key, once.
 """
 
-from gp_pipelines import history, restrictions
+from gp_pipelines import history, restrictions, rollbacks
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
 from gp_pipelines.restrictions import Quarantine
@@ -23,11 +23,13 @@ EVENT = {
 def confirm(hold: Hold, target: Target, reason: str = "") -> Reading:
     """The last move stands: nothing switches it back by itself any more.
 
-    A rollback has put what it undid into quarantine by then, whoever concludes it.
+    A rollback has put what it undid into quarantine by then, and is done, whoever concludes it.
     """
-    record = hold.read().record
-    if record.moved_by is MovedBy.ROLLBACK:
+    reading = hold.read()
+    record = reading.record
+    if record.moved_by is MovedBy.ROLLBACK and record.undone is not None:
         condemn(hold, target, reason)
+        rollbacks.ended(target.ledger, record.undone, "done", reading.now)
     leave_event(hold, target, record, reason)
     return hold.write(lambda record, now: transitions.confirmed(record))
 

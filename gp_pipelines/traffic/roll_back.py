@@ -30,19 +30,30 @@ def roll_back(
         leave_event(hold, target, record)  # the release that is undone had not come to that
 
 
-def adopting(release_id: str, service: Service, *, automatic: bool) -> Repair:
+def adopting(release_id: str, target: Target, service: Service, *, automatic: bool) -> Repair:
     """Where a person has sent traffic to the old color by hand, the write that takes the fence says
     so. Else that write would send it back to the bad version, until it is moved again.
+
+    Not where the old slot does not serve there: the bad version is better than nothing then.
     """
 
     def adopt(record: TrafficRecord, before: Reading) -> TrafficRecord:
         live, old = record.live, record.previous
         is_undone = live is not None and live.release_id == release_id
-        if is_undone and before.edits and old is not None and before.observed is old.color:
+        by_hand = old is not None and bool(before.edits) and before.observed is old.color
+        if is_undone and by_hand and _serves(target, record):
             return _change(service, automatic)(record, before.now)
         return record
 
     return adopt
+
+
+def _serves(target: Target, record: TrafficRecord) -> bool:
+    try:
+        old = _require_old_slot(target, record)
+    except Refused:
+        return False
+    return target.traffic.read_color(old.color).slot_name == old.name
 
 
 def verify_live(hold: Hold, target: Target, service: Service) -> Verification:

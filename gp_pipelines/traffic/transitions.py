@@ -185,13 +185,9 @@ def kept_failed(
 
 
 def observed_adopted(record: TrafficRecord, live: Slot | None, now: datetime) -> TrafficRecord:
-    """A person declares where the traffic goes to be what is wanted.
-
-    Also where it goes as recorded and could never be verified: without that, nothing could ever be
-    released over a live version that does not answer and has no old slot to go back to.
-    """
+    """A person declares where the traffic goes to be what is wanted."""
     if live == record.live:
-        return confirmed(record)
+        return record
     kept = _without(record.kept, live.name) if live else record.kept
     return replace(
         record,
@@ -202,6 +198,7 @@ def observed_adopted(record: TrafficRecord, live: Slot | None, now: datetime) ->
         switched_at=now,
         confirmed=True,
         confirm_by=None,
+        undone=None,
         kept=kept,
     )
 

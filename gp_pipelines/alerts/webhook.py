@@ -39,7 +39,7 @@ REASONS_SHOWN = 10
 
 # One that nobody knows may guess as often as this, and then must wait.
 UNPROVEN_EACH_SECOND, UNPROVEN_AT_ONCE = 5.0, 50
-PROVEN_EACH_SECOND, PROVEN_AT_ONCE = 50.0, 200
+PROVEN_EACH_SECOND, PROVEN_AT_ONCE = 100.0, 500
 
 STATUS: dict[type[GpError], int] = {
     PayloadMalformed: 400,
@@ -162,7 +162,7 @@ class _Webhook:
             return await _body(request, MOST_BYTES), None
         # A token costs next to nothing to look at, so its owner is served in any case.
         if self._unproven.is_over():
-            raise _Answered(429, "There are too many wrong requests.", advice="Wait a minute.")
+            raise _Answered(429, "There are too many wrong requests.", advice="Wait a moment.")
         body = await _body(request, MOST_BYTES_SIGNED)
         prove(claimed, body, self._credentials)
         return body, claimed.signature
@@ -221,7 +221,7 @@ def _refusal(error: GpError) -> JSONResponse:
     status = error.status if isinstance(error, _Answered) else STATUS[type(error)]
     headers = {"Retry-After": "1"} if status == 503 else {}
     if status == 429:
-        headers = {"Retry-After": "60"}
+        headers = {"Retry-After": "10"}
     if status == 401:
         headers = {"WWW-Authenticate": "Bearer"}
     body = {"error": error.what, "state": error.state, "advice": error.advice}

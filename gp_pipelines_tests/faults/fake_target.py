@@ -160,7 +160,7 @@ class FakeTraffic:
         if not self._world.lost:
             raise Conflict("the record is there")
         self._world.lost = False
-        return self._put(record)
+        return self._put(record, "made again")
 
     def read_color(self, color: Color) -> ColorReading:
         self._begin("read_color")
@@ -204,12 +204,12 @@ class FakeTraffic:
         observed = world.observed or (live.color if live else None)
         return Reading(world.record, str(world.token), world.now, observed, world.edits)
 
-    def _put(self, record: TrafficRecord) -> Reading:
+    def _put(self, record: TrafficRecord, what: str = "record") -> Reading:
         before, self._world.record = self._world.record, record
         if self._world.edits:  # what was changed by hand is replaced
             self._world.edits, self._world.observed = (), None
         self._world.token += 1
-        self._world.changed("record", before)
+        self._world.changed(what, before)
         return self._reading()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.cleanup.repair import repair
 from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
 from gp_pipelines.errors import FenceLost, GpError, TargetUnavailable
 from gp_pipelines.model import Artifact, Holder, Plan, Progress
@@ -195,6 +196,12 @@ def run_reconciler(program: Program, service: Service) -> None:
                 program.progress(line)
     finally:
         hold.leave()
+
+
+def run_repair(program: Program, service: Service) -> None:
+    """A person says: where the traffic goes to is right."""
+    holder = holder_of(program, "repair")
+    repair(platform_of(program, service), holder, "observed", "it is fine", program.progress)
 
 
 def run_rollback(

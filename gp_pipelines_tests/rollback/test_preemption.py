@@ -64,7 +64,7 @@ def test_a_release_that_plans_meanwhile_stops_or_plans_on_what_is_live_then(
         assert story.live.release_id == gone.old.release_id
 
 
-@pytest.mark.parametrize("calls", range(0, 44))
+@pytest.mark.parametrize("calls", range(44))
 def test_a_release_is_undone_at_any_call_of_its_own_switch(
     story: Story, gone: Gone, calls: int
 ) -> None:

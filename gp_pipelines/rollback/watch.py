@@ -4,12 +4,11 @@ What was launched is remembered by release: `Memory` is the sensor's cursor.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from gp_pipelines.alerts.contract import Alert
-from gp_pipelines.errors import GpError, quoted
+from gp_pipelines.errors import quoted
 from gp_pipelines.model import TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.rollback.guards import MOST_ATTEMPTS, Situation, judge, situation
@@ -74,16 +73,12 @@ def look(
     *,
     pushed: bool = False,
 ) -> Look:
-    """What is to be done for one service. Updates `memory`. Raises nothing that is expected.
+    """What is to be done for one service. Updates `memory`. Raises `TargetUnavailable`.
 
     `pushed`: asked by the webhook's process, for what it has just accepted.
     """
-    alerts = tuple(alerts)
-    try:
-        there = situation(platform)
-        unfinished = _unfinished(platform, there, memory, now)
-    except GpError as error:
-        return Look(notes=(f"cannot be judged: {error.what}",))
+    there = _without_dead(platform, situation(platform), memory, now)
+    unfinished = _unfinished(there, memory)
     if unfinished is not None:
         return _launch(unfinished, memory, now)
     whys: Counter[str] = Counter()
@@ -92,7 +87,7 @@ def look(
         if not verdict.launch:
             whys[verdict.why] += 1
             continue
-        wanted = _wanted(alert, there, memory, verdict.why)
+        wanted = _wanted(alert, there, memory)
         if there.service.alerts.dry_run:
             return _dry(wanted, alert, memory)
         if not pushed and _is_pushed(alert, now):
@@ -107,18 +102,26 @@ def _is_pushed(alert: Alert, now: float) -> bool:
     return alert.feed == "webhook" and not alert.launched and young
 
 
-def _unfinished(platform: Platform, there: Situation, memory: Memory, now: float) -> Wanted | None:
-    """A rollback of what is still live, whose run has failed, died, or was never begun."""
+def _without_dead(platform: Platform, there: Situation, memory: Memory, now: float) -> Situation:
+    """A rollback whose run shows no sign of life has failed, though nobody has said so."""
     found = there.rollback
-    if found is None or found.attempts >= MOST_ATTEMPTS or not found.alert:
+    if found is None or found.outcome is not None:
+        return there
+    if not _is_silent(platform, there.record, memory, now):
+        return there
+    died = replace(found, outcome="failed", error=f"run {found.run_id} has died")
+    return replace(there, rollback=died)
+
+
+def _unfinished(there: Situation, memory: Memory) -> Wanted | None:
+    """A rollback of what is still live, by an alert, that has failed. A person's is a person's."""
+    found = there.rollback
+    if found is None or found.outcome != "failed" or not found.alert:
         return None
-    if found.outcome is None and not _is_silent(platform, there.record, memory, now):
+    if found.attempts >= MOST_ATTEMPTS or there.record.previous is None:
         return None
-    if found.outcome not in (None, "failed") or there.record.previous is None:
-        return None
-    alert = AlertSeen(**found.alert)
-    request = RollbackRequest(found.release_id, found.reason, alert)
-    return Wanted(platform.service.name, request, _launches(memory, found.release_id))
+    request = RollbackRequest(found.release_id, found.reason, AlertSeen(**found.alert))
+    return Wanted(there.service.name, request, _launches(memory, found.release_id))
 
 
 def _is_silent(platform: Platform, record: TrafficRecord, memory: Memory, now: float) -> bool:
@@ -131,7 +134,7 @@ def _is_silent(platform: Platform, record: TrafficRecord, memory: Memory, now: f
     return now - memory.since >= DEAD_AFTER_SECONDS
 
 
-def _wanted(alert: Alert, there: Situation, memory: Memory, why: str) -> Wanted:
+def _wanted(alert: Alert, there: Situation, memory: Memory) -> Wanted:
     assert there.record.live is not None
     release_id = there.record.live.release_id
     seen = AlertSeen(
@@ -142,7 +145,7 @@ def _wanted(alert: Alert, there: Situation, memory: Memory, why: str) -> Wanted:
         seen_at=alert.seen_at.isoformat(),
         decided_at=there.now.isoformat(),
     )
-    reason = f"{seen.name} ({alert.feed}) fires since {alert.starts_at:%H:%M:%S} UTC; {why}"
+    reason = f"{seen.name} ({alert.feed}) fires since {alert.starts_at:%H:%M:%S} UTC"
     request = RollbackRequest(release_id, reason, seen)
     return Wanted(there.service.name, request, _launches(memory, release_id), alert)
 
@@ -165,7 +168,7 @@ def _launch(wanted: Wanted, memory: Memory, now: float) -> Look:
 def _dry(wanted: Wanted, alert: Alert, memory: Memory) -> Look:
     """Told once for each alert."""
     key = f"{alert.fingerprint}:{alert.starts_at.isoformat()}"
-    note = f"dry run: {alert.name} would have undone {wanted.request.release_id}"
+    note = f"dry run: {quoted(alert.name)} would have undone {wanted.request.release_id}"
     if key in memory.told:
         return Look(notes=(note,))
     memory.told = [*memory.told, key][-20:]
@@ -178,9 +181,3 @@ def _launches(memory: Memory, release_id: str) -> int:
 
 def _counted(why: str, count: int) -> str:
     return why if count == 1 else f"{count} alerts: {why}"
-
-
-def remembered(document: Mapping[str, Any]) -> Memory:
-    """A service's part of a cursor."""
-    launched = {key: Launched(**each) for key, each in document.get("launched", {}).items()}
-    return Memory(**{**document, "launched": launched})

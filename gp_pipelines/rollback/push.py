@@ -44,7 +44,11 @@ class Push:
     def _push(self, service: str, alerts: tuple[Alert, ...]) -> None:
         memory = self._memories.get(service, Memory())
         before = dict(memory.launched)
-        found = look(self._platform_of(service), alerts, memory, time.time(), pushed=True)
+        try:
+            found = look(self._platform_of(service), alerts, memory, time.time(), pushed=True)
+        except GpError as error:
+            log.warning("%s cannot be judged, and is left to the sensor: %s", service, error.what)
+            return
         for note in found.notes:
             log.info("%s: %s", service, note)
         wanted = found.wanted

@@ -11,7 +11,6 @@ from gp_pipelines.errors import GpError
 # The probe has to look often to know when it began; what else there is asks over a network.
 EVERY_SECONDS = {"probe": 0.25}
 OTHERWISE_SECONDS = 1.0
-WORKERS = 16
 
 
 @dataclass
@@ -31,7 +30,9 @@ class Readings:
 
     def __init__(self, feeds: Callable[[str], Iterable[Feed]], services: Iterable[str]) -> None:
         self.states = {name: [FeedState(feed) for feed in feeds(name)] for name in services}
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="gp-feed")
+        # A thread for each, should all of them hang; as long as they answer, few are started.
+        count = sum(len(states) for states in self.states.values())
+        self._pool = ThreadPoolExecutor(max(count, 1), thread_name_prefix="gp-feed")
 
     def refresh(self) -> set[str]:
         """Take in what has come, and ask again where it is time to. Waits for nothing.

@@ -60,7 +60,7 @@ def rollback_sensor(
             run_requests=requests,
             asset_events=[_told(dry) for dry in tick.dry],
             skip_reason=None if requests else dg.SkipReason(notes),
-            cursor=tick.cursor(time.time()),
+            cursor=tick.cursor,
         )
 
     return rollback_on_alert

@@ -1,11 +1,9 @@
 """One tick of the rollback sensor, without Dagster: look at each service when it is worth it."""
 
-import json
-from dataclasses import asdict
-
-from gp_pipelines.errors import quoted
+from gp_pipelines.errors import GpError, quoted
+from gp_pipelines.rollback.cursor import Cursor, FeedSeen, understood
 from gp_pipelines.rollback.readings import Readings
-from gp_pipelines.rollback.watch import Look, Wanted, look, remembered
+from gp_pipelines.rollback.watch import Look, Memory, Wanted, look
 from gp_pipelines.wiring import Platforms
 
 # Between two looks at a service of which no alert is new: the target may say something else now.
@@ -18,20 +16,13 @@ class Tick:
     """From the cursor of the tick before to that of the next one."""
 
     def __init__(self, platforms: Platforms, readings: Readings, cursor: str | None) -> None:
-        before = json.loads(cursor) if cursor else {}
+        before, names = understood(cursor), platforms.services.names
         self._platforms = platforms
         self._readings = readings
-        self._memories = {
-            name: remembered(before.get("services", {}).get(name, {}))
-            for name in platforms.services.names
-        }
-        self._looked = dict.fromkeys(platforms.services.names, 0.0)
+        self._memories = {name: before.services.get(name, Memory()) for name in names}
+        self._looked = dict.fromkeys(names, 0.0)
         self._looks: dict[str, Look] = {}
-        self._errors = dict.fromkeys(platforms.services.names, "")
-        self._judged_at = {
-            name: before.get("feeds", {}).get(name, {}).get(GUARDS, {}).get("read_at")
-            for name in platforms.services.names
-        }
+        self._judged = {name: before.feeds.get(name, {}).get(GUARDS, FeedSeen()) for name in names}
 
     def look(self, now: float) -> bool:
         """Whether there is something to launch, or to tell. `now` is in seconds since the epoch."""
@@ -60,32 +51,28 @@ class Tick:
         left_out = len(found) - MOST_NOTES
         return [*found[:MOST_NOTES], f"and {left_out} more"] if left_out > 0 else found
 
-    def cursor(self, now: float) -> str:
+    @property
+    def cursor(self) -> str:
         """Also says when each feed could be read last: that is how this sensor is watched."""
-        return json.dumps(
-            {
-                "at": now,
-                "services": {name: asdict(memory) for name, memory in self._memories.items()},
-                "feeds": {
-                    name: {
-                        **{
-                            state.feed.name: {"read_at": state.read_at, "error": state.error}
-                            for state in states
-                        },
-                        GUARDS: {"read_at": self._judged_at[name], "error": self._errors[name]},
-                    }
-                    for name, states in self._readings.states.items()
-                },
-            }
-        )
+        feeds = {
+            name: {state.feed.name: FeedSeen(state.read_at, state.error) for state in states}
+            for name, states in self._readings.states.items()
+        }
+        for name, judged in self._judged.items():
+            feeds[name][GUARDS] = judged
+        return Cursor(self._memories, feeds).text
 
     def _look(self, name: str, now: float) -> Look:
         alerts = self._readings.alerts(name)
         try:
             found = look(self._platforms[name], alerts, self._memories[name], now)
+        except GpError as error:
+            return self._not_judged(name, error.what)
         except Exception as error:  # of one service: the next one is served all the same
-            self._errors[name] = f"{type(error).__name__}: {quoted(str(error))}"
-            return Look(notes=(f"CANNOT BE JUDGED: {self._errors[name]}",))
-        self._errors[name] = ""
-        self._judged_at[name] = now
+            return self._not_judged(name, f"{type(error).__name__}: {quoted(str(error))}")
+        self._judged[name] = FeedSeen(now)
         return found
+
+    def _not_judged(self, name: str, why: str) -> Look:
+        self._judged[name] = FeedSeen(self._judged[name].read_at, why)
+        return Look(notes=(f"CANNOT BE JUDGED: {why}",))

@@ -4,16 +4,18 @@ Run by the webhook's process, beside Dagster: an error in a sensor alarms nobody
 is dead says nothing.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
 
 from gp_pipelines.alerts import watched
 from gp_pipelines.errors import GpError, quoted
 from gp_pipelines.platform import Platform
+from gp_pipelines.rollback.cursor import FeedSeen, understood
 from gp_pipelines.services import Service
+
+Feeds = Mapping[str, Mapping[str, FeedSeen]]  # by service, by feed
 
 EVERY_SECONDS = 5.0
 # A tick looks for 20 s, and the daemon begins one every 5 s.
@@ -56,26 +58,42 @@ class Vigil:
         self._clock = clock
         self._began = clock()
         self._told: dict[str, str] = {}
+        self._since: dict[str, float] = {}  # when a trouble that goes on was first seen
         self.daemon_at: float | None = None
         self.tick_at: float | None = None
 
     def look(self) -> list[Change]:
         """Those services of which people should be told. Raises nothing that is expected."""
         now = self._clock()
-        try:
-            state = self._ask()
-            dead = _dead(state, now)
-            self.daemon_at, self.tick_at = state.daemon_at, state.tick_at
-            feeds = json.loads(state.cursor).get("feeds", {}) if state.cursor else {}
-        except (GpError, ValueError) as error:
-            dead, feeds = f"Dagster does not say how its sensor is: {quoted(str(error))}", {}
+        dead, feeds = self._asked(now)
         found = []
         for name, platform in self._platforms.items():
-            why_not = dead or _unread(platform.service, feeds.get(name, {}), now)
-            if now - self._began < platform.service.alerts.not_watched_after_seconds and why_not:
-                continue  # it was started a moment ago, as everything else was
-            found += self._note(name, platform, why_not)
+            trouble = dead or _unread(feeds.get(name, {}))
+            if trouble is None:
+                self._since.pop(name, None)
+                found += self._note(name, platform, "")
+            elif self._lasts(name, trouble, now, platform.service):
+                found += self._note(name, platform, trouble.why)
+            elif name in self._told:  # not for long yet: what was said before holds
+                found += self._note(name, platform, self._told[name])
         return found
+
+    def _asked(self, now: float) -> tuple["_Trouble | None", Feeds]:
+        """What is wrong with all services, and what the sensor says of each one's feeds."""
+        try:
+            state = self._ask()
+        except GpError as error:
+            return _Trouble(f"Dagster does not say how its sensor is: {quoted(str(error))}"), {}
+        self.daemon_at, self.tick_at = state.daemon_at, state.tick_at
+        return _dead(state, now), understood(state.cursor).feeds
+
+    def _lasts(self, name: str, trouble: "_Trouble", now: float, service: Service) -> bool:
+        """For long enough to tell. What was before this process began is not counted."""
+        since = self._since.setdefault(name, now)
+        if trouble.since is not None:
+            since = min(since, trouble.since)
+        limit = service.alerts.not_watched_after_seconds
+        return now - max(since, self._began) >= limit
 
     @property
     def not_watched(self) -> Mapping[str, str]:
@@ -84,39 +102,55 @@ class Vigil:
 
     def _note(self, name: str, platform: Platform, why_not: str) -> list[Change]:
         """People are told once when it ends, and once when it is over; not of a new reason."""
-        changed = bool(self._told.get(name)) != bool(why_not)
+        before = self._told.get(name)
         try:
             now = platform.target.traffic.read().now
             last = watched.noted(platform.target.ledger)
+            if before is None:  # by the process before this one
+                before = last.why_not if last else ""
             if last is None or last.why_not != why_not or now - last.at >= watched.AGAIN:
                 watched.note(platform.target.ledger, why_not, now)
         except GpError:
             pass  # the target cannot be written now: then its status is silent, which says it
         self._told[name] = why_not
-        return [Change(name, why_not)] if changed else []
+        return [Change(name, why_not)] if bool(before) != bool(why_not) else []
 
 
-def _dead(state: DagsterState, now: float) -> str:
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """`since` is in seconds since the epoch; None: nobody knows but who has seen it."""
+
+    why: str
+    since: float | None = None
+
+
+def _dead(state: DagsterState, now: float) -> _Trouble | None:
     """Why no feed at all is acted on."""
-    if state.daemon_at is None or now - state.daemon_at > DAEMON_SILENT_SECONDS:
-        return f"Dagster's sensor daemon is silent{_since(state.daemon_at, now)}"
+    if _is_silent(state.daemon_at, DAEMON_SILENT_SECONDS, now):
+        why = f"Dagster's sensor daemon is silent{_ago(state.daemon_at)}"
+        return _Trouble(why, state.daemon_at)
     if not state.sensor_running:
-        return "the sensor rollback_on_alert is turned off in Dagster"
+        return _Trouble("the sensor rollback_on_alert is turned off in Dagster")
     if state.tick_error:
-        return f"the sensor rollback_on_alert fails: {quoted(state.tick_error)}"
-    if state.tick_at is None or now - state.tick_at > TICK_SILENT_SECONDS:
-        return f"the sensor rollback_on_alert is silent{_since(state.tick_at, now)}"
-    return ""
+        return _Trouble(f"the sensor rollback_on_alert fails: {quoted(state.tick_error)}")
+    if _is_silent(state.tick_at, TICK_SILENT_SECONDS, now):
+        why = f"the sensor rollback_on_alert is silent{_ago(state.tick_at)}"
+        return _Trouble(why, state.tick_at)
+    return None
 
 
-def _unread(service: Service, feeds: Mapping[str, Any], now: float) -> str:
-    """Which feed could not be read for too long."""
+def _unread(feeds: Mapping[str, FeedSeen]) -> _Trouble | None:
+    """Which feed cannot be read now. How long that lasts is looked at elsewhere."""
     for name, feed in feeds.items():
-        limit = service.alerts.not_watched_after_seconds
-        if feed["error"] and (feed["read_at"] is None or now - feed["read_at"] > limit):
-            return f"the feed {name} cannot be read{_since(feed['read_at'], now)}: {feed['error']}"
-    return ""
+        if feed.error:
+            why = f"the feed {name} cannot be read{_ago(feed.read_at)}: {feed.error}"
+            return _Trouble(why, feed.read_at)
+    return None
 
 
-def _since(at: float | None, now: float) -> str:
-    return f" for {now - at:.0f} s" if at is not None else ""
+def _is_silent(at: float | None, seconds: float, now: float) -> bool:
+    return at is None or now - at > seconds
+
+
+def _ago(at: float | None) -> str:
+    return f" since {datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC" if at is not None else ""

@@ -118,7 +118,7 @@ class Alerts(Strict):
     attribution_seconds: Annotated[float, Field(ge=0)] = 60
     debounce_seconds: Annotated[float, Field(ge=0)] = 0
     dry_run: bool = False
-    max_automatic_rollbacks: Annotated[int, Field(ge=0, le=20)] = 3  # in a day
+    max_automatic_rollbacks: Annotated[int, Field(ge=0, le=50)] = 3  # in a day
     not_watched_after_seconds: Annotated[float, Field(ge=10)] = 60
     alertmanager: Alertmanager | None = None
     probe: Probe | None = None

@@ -28,6 +28,8 @@ class Tick:
         """Whether there is something to launch, or to tell. `now` is in seconds since the epoch."""
         news = self._readings.refresh()
         for name in self._platforms.services.names:
+            if self._is_decided(name):
+                continue
             if name in news or now - self._looked[name] >= AGAIN_SECONDS:
                 self._looked[name] = now
                 self._looks[name] = self._look(name, now)
@@ -61,6 +63,11 @@ class Tick:
         for name, judged in self._judged.items():
             feeds[name][GUARDS] = judged
         return Cursor(self._memories, feeds).text
+
+    def _is_decided(self, name: str) -> bool:
+        """What was found is returned with this tick: a second look would find it launched."""
+        found = self._looks.get(name)
+        return found is not None and bool(found.wanted or found.dry)
 
     def _look(self, name: str, now: float) -> Look:
         alerts = self._readings.alerts(name)

@@ -17,8 +17,8 @@ from gp_pipelines.model import (
     TrafficRecord,
 )
 
-# Of automatic rollbacks: more than may happen in a day (services.yaml allows 20).
-REMEMBERED = 20
+# Of automatic rollbacks: as many as may happen in a day at most.
+REMEMBERED = 50
 
 
 def taken(record: TrafficRecord, holder: Holder) -> TrafficRecord:

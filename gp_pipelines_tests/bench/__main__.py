@@ -14,12 +14,12 @@ from pathlib import Path
 from rich.console import Console
 
 from gp_pipelines.targets.local.home import Home
-from gp_pipelines_tests.bench import release
+from gp_pipelines_tests.bench import release, rollback
 from gp_pipelines_tests.bench.figure import Measurement, take
 from gp_pipelines_tests.bench.machine import machine
 from gp_pipelines_tests.bench.report import table, write
 
-AREAS = {"release": release.MEASUREMENTS}
+AREAS = {"release": release.MEASUREMENTS, "rollback": rollback.MEASUREMENTS}
 CHECKOUT = Path(__file__).parents[2]
 
 

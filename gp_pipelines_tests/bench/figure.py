@@ -1,6 +1,7 @@
 """What a figure is, and how it is measured."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Progress = Callable[[str], None]
@@ -21,6 +22,12 @@ class Figure:
 class Value:
     value: float
     runs: int  # how many runs it was taken from
+
+
+def percentile(percent: float, values: Sequence[float], digits: int) -> Value:
+    """By nearest rank."""
+    rank = math.ceil(percent / 100 * len(values))
+    return Value(round(sorted(values)[rank - 1], digits), len(values))
 
 
 @dataclass(frozen=True, slots=True)

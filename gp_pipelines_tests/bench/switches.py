@@ -1,13 +1,12 @@
 """Fifty releases in a row under load: what they lose, and how soon users see the new version."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines_tests.bench.figure import Progress, Value
+from gp_pipelines_tests.bench.figure import Progress, Value, percentile
 from gp_pipelines_tests.bench.prober import Prober
-from gp_pipelines_tests.bench.project import SERVICE, must, other, running_project
+from gp_pipelines_tests.bench.project import SERVICE, live, must, other, running_project
 from gp_pipelines_tests.demo.project import DemoProject
 from gp_pipelines_tests.load import Load
 
@@ -37,7 +36,7 @@ def switches(progress: Progress, releases: int = RELEASES) -> dict[str, Value]:
     """
     seen: list[Switch] = []
     with running_project(progress) as project:
-        status = _status(project)
+        status = live(project)
         log = project.root / "load.jsonl"
         with Load(status["entrance"], log, rate=RATE, seconds=LONGEST_SECONDS) as load:
             version = status["live"]["version"]
@@ -58,16 +57,16 @@ def switches(progress: Progress, releases: int = RELEASES) -> dict[str, Value]:
     return {
         "release.failed_requests": Value(results.failed + len(lost), releases),
         "release.requests": Value(results.requests + sum(each.asked for each in seen), releases),
-        "switch.first_new_answer_p95_ms": _p95([each.first_ms for each in seen]),
-        "switch.verified_p95_ms": _p95([each.verified_ms for each in seen]),
+        "switch.first_new_answer_p95_ms": percentile(95, [each.first_ms for each in seen], 1),
+        "switch.verified_p95_ms": percentile(95, [each.verified_ms for each in seen], 1),
     }
 
 
 def _release(project: DemoProject, version: str) -> Switch:
-    before = _status(project)
+    before = live(project)
     with Prober(before["entrance"], "/health") as prober:
         said = must(project.gp("release", SERVICE, version, "--allow-downgrade"))
-    after = _status(project)
+    after = live(project)
     release: Any = said["release"]
     if after["live"]["release_id"] != said["release_id"]:
         raise RuntimeError(f"{version} was released, and is not live")
@@ -78,13 +77,3 @@ def _release(project: DemoProject, version: str) -> Switch:
         asked=prober.asked,
         lost=tuple(prober.lost),
     )
-
-
-def _status(project: DemoProject) -> Any:
-    services: Any = must(project.gp("status", SERVICE))["services"]
-    return services[0]
-
-
-def _p95(values: list[float]) -> Value:
-    """By nearest rank."""
-    return Value(round(sorted(values)[math.ceil(0.95 * len(values)) - 1], 1), len(values))

@@ -1,5 +1,6 @@
 """Dagster is down: the traffic goes on, and `gp` tells what is true and what cannot be done."""
 
+import httpx
 import pytest
 
 from gp_pipelines_tests.e2e.project import Project, TestedService
@@ -19,6 +20,7 @@ def test_the_target_is_all_that_is_needed_to_know_and_to_reject(
         said = project.gp("status", service.name)
         assert said.code == 0, said.err
         assert said.object["dagster_url"] is None
+        assert httpx.get(f"{said.object['webhook_url']}/health").status_code == 200
         (status,) = said.object["services"]
         assert (status["state"], status["live"]["version"]) == ("waiting", "v1")
         assert [run["outcome"] for run in status["runs"]] == ["waiting", "released"]

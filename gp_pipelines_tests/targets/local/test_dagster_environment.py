@@ -37,6 +37,18 @@ def test_all_addresses_where_people_are_told_are_passed_on(
             assert environment[name] == f"https://{name}"
 
 
+def test_the_token_of_an_alertmanager_is_passed_on_and_missed_where_it_is_not_set(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = {"env": "ALERTMANAGER_TOKEN"}
+    project.have("api", alerts={"alertmanager": {"url": "http://127.0.0.1:1", "token": token}})
+    monkeypatch.delenv("ALERTMANAGER_TOKEN", raising=False)
+    missing = dagster_programs.missing_variables(project.home, project.services)
+    assert missing == ("ALERTMANAGER_TOKEN",)
+    monkeypatch.setenv("ALERTMANAGER_TOKEN", "s3cret")
+    assert {each["ALERTMANAGER_TOKEN"] for each in environments(project)} == {"s3cret"}
+
+
 def test_a_run_is_linked_at_this_machine_unless_people_reach_dagster_elsewhere(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

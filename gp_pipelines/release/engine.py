@@ -36,9 +36,9 @@ class Migrated:
 def build(attempt: Attempt, plan: Plan) -> Artifact:
     """The version's artifact, stored or built now."""
     platform = attempt.platform
-    with attempt.step(plan, platform.service.timeouts.build):
+    with attempt.step(plan, platform.service.timeouts.build) as hold:
         artifact = platform.artifacts.provide(
-            plan.version, attempt.progress, platform.service.timeouts.build
+            plan.version, hold.telling(attempt.progress), platform.service.timeouts.build
         )
         require_new(plan, artifact)
         require_unrestricted(attempt, plan, artifact)
@@ -50,12 +50,12 @@ def build(attempt: Attempt, plan: Plan) -> Artifact:
 def backup(attempt: Attempt, plan: Plan, artifact: Artifact) -> Backup | None:
     """A verified backup, if there is something to migrate."""
     platform = attempt.platform
-    with attempt.step(plan, platform.service.timeouts.backup):
+    with attempt.step(plan, platform.service.timeouts.backup) as hold:
         pending = _pending(platform.database, artifact)
         made = None
         if platform.database is not None and pending:
             made = platform.database.backup(
-                plan.release_id, attempt.progress, platform.service.timeouts.backup
+                plan.release_id, hold.telling(attempt.progress), platform.service.timeouts.backup
             )
             if not made.verified:
                 raise StepFailed(
@@ -82,7 +82,9 @@ def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
         evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
         hold.read()
         try:
-            done = platform.database.migrate(artifact, plan.release_id, attempt.progress, timeout)
+            done = platform.database.migrate(
+                artifact, plan.release_id, hold.telling(attempt.progress), timeout
+            )
         except StepFailed as failure:
             raise _with_live_state(attempt, plan, failure) from failure
         checks = _smoke_live(attempt, plan)

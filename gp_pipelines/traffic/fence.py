@@ -146,6 +146,22 @@ class Hold:
             advice="See `gp status` for drift, and try again.",
         )
 
+    def telling(self, progress: Callable[[str], None]) -> Callable[[str], None]:
+        """`progress` for a long work that changes something: it raises `FenceLost` soon after the
+        fence is lost, so that what is under way (a migration, a backup) ends then.
+        """
+
+        def told(line: str) -> None:
+            try:
+                self.read()
+            except FenceLost:
+                raise
+            except GpError:
+                pass  # unreadable now; the next line asks again
+            progress(line)
+
+        return told
+
     @contextmanager
     def step(self, timeout: float) -> Iterator[None]:
         """Show a sign of life for `timeout` seconds: a step that hangs must look dead."""

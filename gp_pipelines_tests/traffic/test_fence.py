@@ -82,6 +82,22 @@ def test_who_lost_the_fence_puts_nothing_behind_a_color(story: Story) -> None:
     assert story.world.colors == before
 
 
+def test_a_long_work_ends_when_it_next_says_how_far_it_is(story: Story) -> None:
+    """As a migration does, whose command then is ended with its whole process group."""
+    taken = Taken(story)
+    told: list[str] = []
+    taken.then = lambda hold: hold.telling(told.append)("still at it")
+    story.go_until(taken.program, lambda: told)
+    story.world.unavailable = True  # proves nothing
+    story.go_until(taken.program, lambda: len(told) > 1)
+    story.world.unavailable = False
+    story.run(lambda program, service: programs.seize_fence(program))
+    before = len(told)
+    taken.program.finish()
+    assert isinstance(taken.program.error, FenceLost)
+    assert len(told) == before
+
+
 def test_a_color_that_a_stale_run_wrote_last_is_written_again_by_who_holds_the_fence(
     story: Story,
 ) -> None:

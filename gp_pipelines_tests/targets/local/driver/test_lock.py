@@ -1,6 +1,7 @@
 """The lock of one service's files: one at a time, and whoever holds it is known."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gp_pipelines.errors import TargetUnavailable
-from gp_pipelines.targets.local.lock import holder, locked
+from gp_pipelines.targets.local.lock import end_stuck_holder, holder, locked
 from gp_pipelines_tests.databases.waiting import wait_until
 
 HOLD = """
@@ -51,6 +52,22 @@ def test_the_holder_is_known_while_others_wait_and_afterwards_as_long_as_it_live
         assert found is not None
         assert found.pid == other.pid
     assert holder(path) is None
+
+
+def test_a_holder_that_is_stopped_in_the_middle_is_ended_for_a_rollback(path: Path) -> None:
+    with _held_by_another_process(path) as other:
+        other.send_signal(signal.SIGSTOP)
+        assert end_stuck_holder(path, 0.1) == f"process {other.pid}, which held {path}"
+        with locked(path, 0.1):
+            pass
+
+
+def test_nobody_is_ended_who_holds_it_for_a_moment_only(path: Path) -> None:
+    with _held_by_another_process(path) as other:
+        timer = threading.Timer(0.3, other.terminate)
+        timer.start()
+        assert end_stuck_holder(path, 10) is None
+    assert end_stuck_holder(path, 0.1) is None
 
 
 def test_a_killed_holder_holds_it_no_longer(path: Path) -> None:

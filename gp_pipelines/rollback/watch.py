@@ -80,7 +80,8 @@ def look(
     there = _without_dead(platform, situation(platform), memory, now)
     unfinished = _unfinished(there, memory)
     if unfinished is not None:
-        return _launch(unfinished, memory, now)
+        begun = there.rollback.attempts if there.rollback else 0
+        return _launch(unfinished, memory, now, begun)
     whys: Counter[str] = Counter()
     for alert in sorted(alerts, key=lambda each: each.starts_at):
         verdict = judge(alert, there)
@@ -150,14 +151,15 @@ def _wanted(alert: Alert, there: Situation, memory: Memory) -> Wanted:
     return Wanted(there.service.name, request, _launches(memory, release_id), alert)
 
 
-def _launch(wanted: Wanted, memory: Memory, now: float) -> Look:
+def _launch(wanted: Wanted, memory: Memory, now: float, begun: int = 0) -> Look:
+    """`begun` runs have come to it: once they all have, the next one is launched at once."""
     release_id = wanted.request.release_id
     before = memory.launched.get(release_id, Launched())
     by_webhook = wanted.alert.launched if wanted.alert else None
     if by_webhook and not before.count:
         memory.launched[release_id] = Launched(1, now)
         return Look(notes=(f"run {by_webhook} was launched for it by the webhook",))
-    if before.count and now - before.at < LOST_AFTER_SECONDS:
+    if before.count > begun and now - before.at < LOST_AFTER_SECONDS:
         return Look(notes=("a run was launched for it just now",))
     if before.count >= MOST_LAUNCHES:
         return Look(notes=(f"{before.count} runs were launched for it, and none has come to it",))

@@ -173,6 +173,17 @@ def test_a_failed_rollback_is_launched_again_also_when_nothing_fires_any_more(
     assert wanted.request.alert.fingerprint == "f1"
 
 
+def test_a_retry_follows_at_once_and_once_for_each_run_that_has_failed(
+    world: World, memory: Memory
+) -> None:
+    assert looked(world, memory, NOW, an_alert(world)).wanted
+    begin(world, SEEN, "failed")
+    assert looked(world, memory, NOW + 1).wanted
+    assert looked(world, memory, NOW + 2).wanted is None  # it has not begun yet
+    begin(world, SEEN, "failed")
+    assert looked(world, memory, NOW + 3).wanted
+
+
 def test_it_is_tried_only_so_often(world: World, memory: Memory) -> None:
     begin(world, SEEN, "failed", MOST_ATTEMPTS)
     found = looked(world, memory, NOW)

@@ -129,6 +129,7 @@ def _begun_already(rollback: Rollback | None) -> str:
 
 
 def _too_early(alert: Alert, there: Situation) -> str:
-    known = (there.now - alert.seen_at).total_seconds()
+    # The target's clock may be behind that of whoever has seen it.
+    known = max((there.now - alert.seen_at).total_seconds(), 0.0)
     wait = there.service.alerts.debounce_seconds - known
     return f"it is waited for {wait:.1f} s more, whether it stays" if wait > 0 else ""

@@ -227,6 +227,12 @@ def unfrozen() -> World:
     return world
 
 
+def test_a_target_whose_clock_is_behind_makes_nobody_wait() -> None:
+    world = gone_bad()
+    alert = an_alert(world, seen_at=world.now + timedelta(seconds=30))
+    assert judge(alert, situation(platform(world))).launch
+
+
 def test_who_unfreezes_lets_alerts_act_again(unfrozen: World) -> None:
     assert judge(an_alert(unfrozen), situation(platform(unfrozen))).launch
 

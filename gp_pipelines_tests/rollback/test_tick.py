@@ -13,7 +13,7 @@ from gp_pipelines.rollback import tick as tick_module
 from gp_pipelines.rollback.cursor import Cursor, FeedSeen, understood
 from gp_pipelines.rollback.readings import Readings
 from gp_pipelines.rollback.tick import AGAIN_SECONDS, MOST_NOTES, Tick
-from gp_pipelines.rollback.watch import Launched, Memory
+from gp_pipelines.rollback.watch import Launched, Memory, look
 from gp_pipelines_tests.e2e.patience import wait_until
 from gp_pipelines_tests.rollback.watched import ScriptedFeed, WatchedServices, an_alert, watched
 
@@ -125,10 +125,14 @@ def _read_again(readings: Readings) -> None:
 
 
 def test_feeds_that_hang_hold_up_nobody_else(ended: threading.Event) -> None:
+    def hang() -> tuple[Alert, ...]:
+        ended.wait()
+        return ()
+
     hanging = [f"slow-{number}" for number in range(40)]
     platforms = watched(*hanging, "api")
     for name in hanging:
-        platforms.sources[name] = [ScriptedFeed(how=lambda: ended.wait() and ())]  # type: ignore[return-value]
+        platforms.sources[name] = [ScriptedFeed(how=hang)]
     firing(platforms, "api")
     tick = Tick(platforms, Readings(platforms.feeds, platforms.services.names), None)  # type: ignore[arg-type]
     wait_until(lambda: tick.look(time.time()), every=0.01)
@@ -152,7 +156,6 @@ def test_an_error_of_ours_with_one_service_does_not_stop_the_next(
     platforms = watched("api", "web")
     for name in ("api", "web"):
         firing(platforms, name)
-    look = tick_module.look
 
     def wrong(platform: Any, *rest: Any) -> Any:
         if platform.service.name == "api":

@@ -142,6 +142,7 @@ class Service(Strict):
     retention_seconds: Annotated[float, Field(ge=0)] = 3600
     confirm_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
     keep_failed_seconds: Annotated[float, Field(ge=0)] = 0
+    bake_seconds: Annotated[float, Field(ge=0)] = 0
     promotion: Literal["auto", "manual"] = "auto"
     alerts: Alerts = Alerts()
 

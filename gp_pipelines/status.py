@@ -135,13 +135,17 @@ def _restricted(platform: Platform, record: TrafficRecord, now: datetime) -> Map
             f"alerts are snoozed by {snooze.by} until {snooze.until:%H:%M} UTC: {snooze.reason}"
         )
     if record.live is not None:
-        kept = record.kept_slot(record.previous.name) if record.previous else None
-        if kept is not None and kept.state is SlotState.WARM:
-            found["baking"] = ""
+        bakes = platform.service.bake_seconds - _seconds_live(record, now)
+        if record.previous is not None and bakes > 0:
+            found["baking"] = f"bakes for {bakes:.0f} s more: no release takes its old slot"
         why_not = why_not_watched(ledger, now)
         if why_not:
             found["not_watched"] = f"not watched, no alert rolls it back: {why_not}"
     return found
+
+
+def _seconds_live(record: TrafficRecord, now: datetime) -> float:
+    return (now - record.switched_at).total_seconds() if record.switched_at else 0.0
 
 
 def _problems(platform: Platform, record: TrafficRecord) -> Iterator[str]:

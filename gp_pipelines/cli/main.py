@@ -115,6 +115,9 @@ def release(
     manual: Annotated[
         bool, typer.Option("--manual", help="Stop before the switch, and wait for `gp promote`.")
     ] = False,
+    replace_previous: Annotated[
+        bool, typer.Option("--replace-previous", help="Even while the last release bakes.")
+    ] = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
@@ -132,6 +135,7 @@ def release(
             redeploy=redeploy,
             allow_downgrade=allow_downgrade,
             manual=manual,
+            replace_previous=replace_previous,
             wait=not no_wait,
             as_json=as_json,
         )

@@ -37,6 +37,14 @@ def release_config(services: Services) -> type[dg.Config]:
                 "migrations stay applied.",
             ),
         ),
+        "replace_previous": (
+            bool,
+            Field(
+                default=False,
+                description="Release it even while the last release bakes (`bake_seconds`): the "
+                "old slot, to which a rollback goes back at once, is taken for it.",
+            ),
+        ),
         "manual": (
             bool,
             Field(

@@ -28,6 +28,7 @@ class PlanConfig(dg.Config):
     redeploy: bool
     allow_downgrade: bool
     manual: bool
+    replace_previous: bool
 
 
 class PromotionConfig(dg.Config):
@@ -50,6 +51,7 @@ def plan(
         redeploy=config.redeploy,
         allow_downgrade=config.allow_downgrade,
         manual=config.manual,
+        replace_previous=config.replace_previous,
     )
     with undone_on_failure(context, attempt):
         decided = decide(attempt, request)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from gp_pipelines import history, restrictions
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import Artifact, Color, Plan, TrafficRecord
+from gp_pipelines.model import Artifact, Color, Plan, SlotState, TrafficRecord
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.versions import is_older
-from gp_pipelines.services import check_version
+from gp_pipelines.services import Service, check_version
+from gp_pipelines.targets.contract import Reading
 from gp_pipelines.traffic import transitions
 from gp_pipelines.traffic.conclude import require_confirmed
 from gp_pipelines.traffic.fence import require_no_edits
@@ -23,6 +24,7 @@ class ReleaseRequest:
     redeploy: bool = False  # release what is live already
     allow_downgrade: bool = False  # release an older version than the live one
     manual: bool = False  # wait for `promote` before the switch
+    replace_previous: bool = False  # take the slot that a rollback needs, though it bakes
 
 
 def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
@@ -40,6 +42,7 @@ def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
     _require_not_frozen(attempt)
     _require_not_released(run.release_id, record)
     _require_wanted(request, record)
+    _require_baked(service, request, hold.read())
     color = record.live.color.other if record.live else Color.BLUE
     numbered = hold.write(lambda record, now: transitions.numbered(record)).record
     decided = Plan(
@@ -109,6 +112,24 @@ def _require_not_released(release_id: str, record: TrafficRecord) -> None:
                 state=UNCHANGED,
                 advice="Start a new release instead of executing this one again.",
             )
+
+
+def _require_baked(service: Service, request: ReleaseRequest, reading: Reading) -> None:
+    """Raise `Refused` while the last release bakes, and its old slot is warm for a rollback."""
+    record = reading.record
+    kept = record.kept_slot(record.previous.name) if record.previous else None
+    if kept is None or kept.state is not SlotState.WARM or request.replace_previous:
+        return
+    assert record.switched_at is not None
+    left = service.bake_seconds - (reading.now - record.switched_at).total_seconds()
+    if left > 0:
+        raise Refused(
+            f"{record.service} still bakes: {kept.slot.describe()}, to which a rollback would go "
+            f"back at once, is kept for {left:.0f} s more, and this release would take its color.",
+            state=UNCHANGED,
+            advice="Wait, or ask with `replace_previous: true` (--replace-previous): a rollback is "
+            "slower then, until this release is live.",
+        )
 
 
 def _require_wanted(request: ReleaseRequest, record: TrafficRecord) -> None:

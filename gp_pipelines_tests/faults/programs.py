@@ -28,7 +28,9 @@ from gp_pipelines_tests.faults.program import Program
 STEPS = ("plan", "build", "backup", "migrate", "deploy", "smoke", "switch", "schedule_cleanup")
 
 
-def a_service(keep_failed_seconds: float = 0, retention_seconds: float = 60) -> Service:
+def a_service(
+    keep_failed_seconds: float = 0, retention_seconds: float = 60, bake_seconds: float = 0
+) -> Service:
     return Service.model_validate(
         {
             "name": "api",
@@ -39,6 +41,7 @@ def a_service(keep_failed_seconds: float = 0, retention_seconds: float = 60) -> 
             "retention_seconds": retention_seconds,
             "confirm_seconds": 5,
             "keep_failed_seconds": keep_failed_seconds,
+            "bake_seconds": bake_seconds,
             "timeouts": {"deploy": 3, "smoke": 3, "switch": 2, "drain": 3},
         }
     )

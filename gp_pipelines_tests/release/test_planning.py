@@ -144,3 +144,31 @@ def test_a_database_that_is_down_is_named_before_anything_is_changed(
     assert isinstance(release.run.error, TargetUnavailable)
     assert "db:5432/missions" in str(release.run.error)
     assert (story.record.fence, story.record.releases, story.standing) == (0, 0, set())
+
+
+def test_a_release_that_bakes_keeps_its_old_slot_from_the_next_one(story: Story) -> None:
+    story.service = programs.a_service(bake_seconds=30)
+    story.release("1")
+    story.release("2")
+    old = story.record.previous
+    assert old is not None
+    assert "still bakes" in str(refusal(story.release("3")))
+    assert old.name in story.standing
+    story.clock.advance(31)
+    story.release("3")
+    assert story.live.version == "3"
+
+
+def test_a_person_may_take_the_old_slot_of_a_release_that_bakes(story: Story) -> None:
+    story.service = programs.a_service(bake_seconds=30)
+    story.release("1")
+    story.release("2")
+    story.release("3", replace_previous=True)
+    assert story.live.version == "3"
+
+
+def test_nothing_bakes_where_there_is_no_old_slot(story: Story) -> None:
+    story.service = programs.a_service(bake_seconds=30)
+    story.release("1")
+    story.release("2")
+    assert story.live.version == "2"

@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from gp_pipelines.rollback.watch import Memory
 
+GUARDS = "guards"  # among the feeds: whether what they say could be judged
+
 
 @dataclass(frozen=True, slots=True)
 class FeedSeen:

@@ -1,7 +1,7 @@
 """One tick of the rollback sensor, without Dagster: look at each service when it is worth it."""
 
 from gp_pipelines.errors import GpError, quoted
-from gp_pipelines.rollback.cursor import Cursor, FeedSeen, understood
+from gp_pipelines.rollback.cursor import GUARDS, Cursor, FeedSeen, understood
 from gp_pipelines.rollback.readings import Readings
 from gp_pipelines.rollback.watch import Look, Memory, Wanted, look
 from gp_pipelines.wiring import Platforms
@@ -9,7 +9,6 @@ from gp_pipelines.wiring import Platforms
 # Between two looks at a service of which no alert is new: the target may say something else now.
 AGAIN_SECONDS = 1.0
 MOST_NOTES = 50
-GUARDS = "guards"  # judging what the feeds say is watched as a feed is
 
 
 class Tick:

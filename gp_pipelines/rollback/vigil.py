@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from gp_pipelines.alerts import watched
 from gp_pipelines.errors import GpError, quoted
 from gp_pipelines.platform import Platform
-from gp_pipelines.rollback.cursor import FeedSeen, understood
+from gp_pipelines.rollback.cursor import GUARDS, FeedSeen, understood
 from gp_pipelines.services import Service
 
 Feeds = Mapping[str, Mapping[str, FeedSeen]]  # by service, by feed
@@ -143,8 +143,12 @@ def _unread(feeds: Mapping[str, FeedSeen]) -> _Trouble | None:
     """Which feed cannot be read now. How long that lasts is looked at elsewhere."""
     for name, feed in feeds.items():
         if feed.error:
-            why = f"the feed {name} cannot be read{_ago(feed.read_at)}: {feed.error}"
-            return _Trouble(why, feed.read_at)
+            what = (
+                "its alerts cannot be judged"
+                if name == GUARDS
+                else f"the feed {name} cannot be read"
+            )
+            return _Trouble(f"{what}{_ago(feed.read_at)}: {feed.error}", feed.read_at)
     return None
 
 

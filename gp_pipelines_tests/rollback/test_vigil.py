@@ -195,7 +195,10 @@ def test_one_services_feed_is_no_other_services_trouble() -> None:
     seen = feeds(guards=FeedSeen(None, "its target is gone"))
     there.says(cursor=seen, daemon_at=there.now + 600, tick_at=there.now + 600)
     (told,) = there.after(LIMIT + 5)
-    assert told.service == "api"
+    assert (told.service, told.why_not) == (
+        "api",
+        "its alerts cannot be judged: its target is gone",
+    )
     assert (there.flags("api"), there.flags("web")) == (("not_watched",), ())
 
 

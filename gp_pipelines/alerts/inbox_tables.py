@@ -12,8 +12,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    select,
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
+
+CREATING = 7_265_194  # any number that nobody else locks
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _metadata = MetaData()
@@ -46,6 +50,9 @@ requests = Table(
 
 def create_tables(connection: Connection) -> None:
     """Those that are not there yet."""
+    if connection.dialect.name == "postgresql":
+        # Of two that create the same one at once, PostgreSQL fails one, "if not exists" or not.
+        connection.execute(select(func.pg_advisory_xact_lock(CREATING)))
     for table in _metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:

@@ -3,7 +3,9 @@
 import itertools
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -174,11 +176,24 @@ def test_a_signed_request_that_was_not_accepted_may_be_sent_again(inbox: Inbox) 
     assert len(inbox.firing("api")) == 1
 
 
+def test_a_new_inbox_may_be_opened_by_many_at_once(url: str) -> None:
+    together = threading.Barrier(4)
+
+    def put(number: int) -> None:
+        inbox = Inbox(url)
+        together.wait(30)
+        inbox.put([alert(pod=f"pod-{number}")])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, range(4)))
+    assert len(Inbox(url).firing("api")) == 4
+
+
 def test_processes_that_begin_at_the_same_time_do_not_get_in_each_others_way(url: str) -> None:
     writer = "gp_pipelines_tests.alerts.inbox_writer"
     command = [sys.executable, "-m", writer, url, "10", BEGAN.isoformat()]
     writers = [subprocess.Popen(command) for _ in range(4)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
+    assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
     assert len(Inbox(url).firing("api")) == 11
 
 

@@ -80,6 +80,8 @@ class Migrations(Strict):
 class DatabaseSpec(Strict):
     url: Literal["embedded"] | SecretSource = "embedded"
     variable: str = "DATABASE_URL"  # the environment variable that the service reads it from
+    lock_timeout_seconds: Seconds = 5  # of a migration; then it tries again, a few times
+    statement_timeout_seconds: Seconds | None = None  # of a migration
     migrations: Migrations
 
 

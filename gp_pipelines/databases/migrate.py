@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import tenacity
+
 from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.connection import Connector, inherited_environment
 from gp_pipelines.databases.contract import Migration
+from gp_pipelines.databases.migration_watch import MigrationWatch, invalid_indexes
 from gp_pipelines.databases.running import RunningMigration
 from gp_pipelines.databases.sqlx import Applied, MigrationFile, applied_migrations, pending
 from gp_pipelines.errors import GpError, StepFailed
 from gp_pipelines.model import Progress
+
+Ended = tuple[str | None, str]  # why it failed, if it did, and the last lines of its output
+
+LOCK_TRIES = 5
+LOCK_TIMEOUT = ("lock timeout", "55P03", "LockNotAvailable")  # as drivers and servers say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,10 @@ def migrate(
             return Migration((), 0.0, "")
         progress(f"migrating: {', '.join(wanted)}")
         began = time.monotonic()
-        failure, tail = _run(command, release_id, running, progress, timeout)
+        watch = MigrationWatch(connector, running.application(release_id))
+        failure, tail = _run_until_unlocked(
+            command, release_id, running, watch, progress, began + timeout
+        )
         outcome = _outcome(command.files, before, connector)
         if failure is None and outcome.unread:
             failure = "The migrate command ended well, but what it applied could not be read"
@@ -58,13 +69,52 @@ def migrate(
         return Migration(outcome.applied, time.monotonic() - began, tail)
 
 
+def _run_until_unlocked(
+    command: MigrateCommand,
+    release_id: str,
+    running: RunningMigration,
+    watch: MigrationWatch,
+    progress: Progress,
+    deadline: float,
+) -> Ended:
+    """Again, after a pause, while all that it failed for is a lock that it was not given in time:
+    whoever waits for a lock has everybody else wait behind it, so it waits briefly, and often.
+    """
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        pause = state.next_action.sleep if state.next_action else 0.0
+        progress(
+            f"migrate: a lock was not given in time; trying again in {pause:.0f} s "
+            f"({state.attempt_number} of {LOCK_TRIES} tries)"
+        )
+
+    tries = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(LOCK_TRIES)
+        | tenacity.stop_before_delay(deadline - time.monotonic()),
+        wait=tenacity.wait_exponential(min=1, max=10),
+        retry=tenacity.retry_if_result(_waited_for_a_lock),
+        before_sleep=tell,
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+    ended: Ended = tries(
+        lambda: _run(command, release_id, running, watch, progress, deadline - time.monotonic())
+    )
+    return ended
+
+
+def _waited_for_a_lock(ended: Ended) -> bool:
+    failure, tail = ended
+    return failure is not None and any(words in tail for words in LOCK_TIMEOUT)
+
+
 def _run(
     command: MigrateCommand,
     release_id: str,
     running: RunningMigration,
+    watch: MigrationWatch,
     progress: Progress,
     timeout: float,
-) -> tuple[str | None, str]:
+) -> Ended:
     """Why it failed, if it did, and the last lines of its output."""
     environment = {
         **inherited_environment(),
@@ -73,6 +123,11 @@ def _run(
     }
     started: Command | None = None
     failure: str | None = None
+
+    def still(seconds: float) -> None:
+        seen = watch.describe()
+        progress(f"migrate: running for {seconds:.0f} s{f'; {seen}' if seen else ''}")
+
     try:
         with Command(
             command.argv, environment=environment, cwd=command.cwd, secrets=command.secrets
@@ -81,12 +136,12 @@ def _run(
             code = started.wait(
                 timeout,
                 lambda lines: progress(f"migrate: {lines}"),
-                lambda seconds: progress(f"migrate: running for {seconds:.0f} s"),
+                still,
             )
         if code != 0:
             failure = f"The migrate command failed ({_describe(code)})"
     except CommandTimedOut:
-        failure = f"The migrate command did not end within {timeout:g} s and was ended"
+        failure = f"The migrate command did not end within {timeout:.3g} s and was ended"
     except OSError as error:
         failure = f"The migrate command {command.argv[0]} could not be run: {error.strerror}"
     finally:
@@ -113,13 +168,15 @@ class _Outcome:
     missing: tuple[str, ...]
     unfinished: tuple[str, ...]
     unread: str  # why it could not be read, if so
+    invalid: tuple[str, ...] = ()  # indexes
 
 
 def _outcome(
     files: tuple[MigrationFile, ...], before: Mapping[int, Applied], connector: Connector
 ) -> _Outcome:
     try:
-        after = _read(connector)
+        with connector.session() as session:
+            after, invalid = applied_migrations(session), invalid_indexes(session)
     except GpError as error:
         return _Outcome((), (), (), error.what)
     names = {row.version: row.name for row in after.values()} | {f.number: f.name for f in files}
@@ -129,6 +186,7 @@ def _outcome(
         missing=tuple(file.name for file in files if file.number not in done),
         unfinished=tuple(names[number] for number in after if number not in done),
         unread="",
+        invalid=invalid,
     )
 
 
@@ -140,6 +198,9 @@ def _failed(why: str, tail: str, outcome: _Outcome) -> StepFailed:
         state = f"Applied by it: {applied or 'none'}. Still pending: {missing or 'none'}."
     if outcome.unfinished:
         state += f" Begun and not finished: {', '.join(outcome.unfinished)}."
+    if outcome.invalid:
+        names = ", ".join(outcome.invalid)
+        state += f" Invalid indexes are left, which cost writes and serve nobody: {names}."
     return StepFailed(
         f"{why}. Its last lines:\n{tail}" if tail else f"{why}.",
         state=f"{state} Traffic is where it was.",

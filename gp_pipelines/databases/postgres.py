@@ -84,6 +84,7 @@ class PostgresDatabase:
             argv=argv,
             cwd=cwd,
             environment={
+                "PGOPTIONS": _limits(self._spec),
                 **self._service.environment,
                 **secrets,
                 self._spec.variable: self._connector.url(),
@@ -103,6 +104,14 @@ class PostgresDatabase:
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
         directory = self._spec.migrations.directory
         return migration_files(self._artifacts.read_directory(artifact, directory))
+
+
+def _limits(spec: DatabaseSpec) -> str:
+    """For libpq, sqlx and whoever else reads PGOPTIONS."""
+    limits = {"lock_timeout": spec.lock_timeout_seconds}
+    if spec.statement_timeout_seconds is not None:
+        limits["statement_timeout"] = spec.statement_timeout_seconds
+    return " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in limits.items())
 
 
 def _advice(spec: DatabaseSpec) -> str:

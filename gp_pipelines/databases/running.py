@@ -69,7 +69,11 @@ class RunningMigration:
 
     def environment(self, release_id: str) -> dict[str, str]:
         """What its processes and sessions are known by."""
-        return {"PGAPPNAME": _application(release_id), MARK: self._mark(release_id)}
+        return {"PGAPPNAME": self.application(release_id), MARK: self._mark(release_id)}
+
+    def application(self, release_id: str) -> str:
+        """What its sessions are called on the server."""
+        return _application(release_id)
 
     def record(self, release_id: str, pid: int) -> None:
         """Note on disk, until `end`, that process `pid` is the migration of a release."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -102,8 +103,11 @@ def migrations(tmp_path: Path) -> Migrations:
     return Migrations(tmp_path / "artifact")
 
 
-def service(*command: str) -> Service:
-    """A service whose migrate command is the tests' own, with `command` as its arguments."""
+def service(*command: str, **database: Any) -> Service:
+    """A service whose migrate command is the tests' own, with `command` as its arguments.
+
+    `database` are more fields of its `database`.
+    """
     return Service.model_validate(
         {
             "name": "missions",
@@ -114,7 +118,9 @@ def service(*command: str) -> Service:
             "smoke": {"checks": [{"path": "/health"}]},
             "database": {
                 "variable": "MISSIONS_DATABASE_URL",
+                "lock_timeout_seconds": 0.5,
                 "migrations": {"command": list(command), "directory": "migrations"},
+                **database,
             },
         }
     )
@@ -140,9 +146,10 @@ def database(
         url: str = live.url,
         bin: Callable[[str], Path] = BIN.joinpath,
         directory: Path = home,
+        **more: Any,
     ) -> PostgresDatabase:
         return PostgresDatabase(
-            service(*(command or ("apply",))),
+            service(*(command or ("apply",)), **more),
             migrations,
             url=lambda: url,
             secrets=lambda: {"API_KEY": "another-secret"},

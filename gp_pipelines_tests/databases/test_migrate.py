@@ -3,15 +3,19 @@
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
+import psycopg
 import pytest
 
 from gp_pipelines import commands
+from gp_pipelines.databases.connection import Connector
+from gp_pipelines.databases.migration_watch import MigrationWatch
 from gp_pipelines.databases.postgres import PostgresDatabase
 from gp_pipelines.errors import Refused, StepFailed, TargetUnavailable
 from gp_pipelines_tests.databases.conftest import PASSWORD, Live, new_database
@@ -394,3 +398,100 @@ def test_another_service_migrates_meanwhile(
     left_behind("sleep_on_the_server")
     other = database(url=new_database(production).url, directory=home.with_name("another"))
     assert len(other.migrate(ARTIFACT, NEXT_RELEASE, ignore, 60).applied) == 3
+
+
+class HeldLock:
+    """A session that reads the table `missions`, and does not end its transaction."""
+
+    def __init__(self, live: Live) -> None:
+        live.run("CREATE TABLE missions (id serial)")
+        self._connection = live.connect()
+        self._connection.execute("BEGIN")
+        self._connection.execute("SELECT * FROM missions")
+        self.pid = self._connection.info.backend_pid
+
+    def end(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def held(live: Live, three: Migrations) -> Iterator[HeldLock]:
+    three.add("0001_missions.sql", "ALTER TABLE missions ADD COLUMN crew text")
+    held = HeldLock(live)
+    yield held
+    held.end()
+
+
+def test_a_lock_that_is_not_given_is_asked_for_again_and_who_holds_it_is_named(
+    database: MakeDatabase, held: HeldLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "REPORT_SECONDS", 0.1)
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        said.append(line)
+        if "trying again" in line:
+            held.end()
+
+    done = database().migrate(ARTIFACT, RELEASE, progress, 60)
+    assert done.applied == ("0001_missions", "0002_add_crew", "10_ships")
+    assert any(f"waits for session {held.pid} (app" in line for line in said), said
+    assert any("1 of 5 tries" in line for line in said)
+
+
+@pytest.mark.usefixtures("held")
+def test_a_lock_that_is_never_given_fails_the_migration_after_some_tries(
+    database: MakeDatabase, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gp_pipelines.databases.migrate.LOCK_TRIES", 2)
+    said: list[str] = []
+    with pytest.raises(StepFailed, match="lock timeout") as failed:
+        database().migrate(ARTIFACT, RELEASE, said.append, 60)
+    assert "Applied by it: none" in failed.value.state
+    assert sum("trying again" in line for line in said) == 1
+    assert sessions(live) == 0
+
+
+def test_what_fails_for_another_reason_is_not_tried_again(database: MakeDatabase) -> None:
+    said: list[str] = []
+    with pytest.raises(StepFailed):
+        database("fail_halfway").migrate(ARTIFACT, RELEASE, said.append, 60)
+    assert not any("trying again" in line for line in said)
+
+
+def test_a_statement_that_takes_longer_than_it_may_is_ended(
+    database: MakeDatabase, three: Migrations
+) -> None:
+    three.add("0001_missions.sql", "SELECT pg_sleep(600)")
+    slow = database(statement_timeout_seconds=0.2)
+    with pytest.raises(StepFailed, match="statement timeout"):
+        slow.migrate(ARTIFACT, RELEASE, ignore, 60)
+
+
+def test_an_invalid_index_that_a_failure_leaves_is_named(
+    database: MakeDatabase, live: Live
+) -> None:
+    live.run("CREATE TABLE ports (name text)", "INSERT INTO ports VALUES ('a'), ('a')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        live.run("CREATE UNIQUE INDEX CONCURRENTLY ports_name ON ports (name)")
+    with pytest.raises(StepFailed) as failed:
+        database("fail_halfway").migrate(ARTIFACT, RELEASE, ignore, 60)
+    assert "Invalid indexes are left, which cost writes and serve nobody: ports_name." in (
+        failed.value.state
+    )
+
+
+def test_how_far_an_index_is_is_told(live: Live) -> None:
+    live.run(
+        "CREATE TABLE big AS SELECT g AS id, repeat('x', 200) AS name "
+        "FROM generate_series(1, 400000) AS g"
+    )
+    watch = MigrationWatch(Connector(lambda: live.url, advice=""), "gp-migrate-index")
+    with psycopg.connect(live.url, application_name="gp-migrate-index") as builder:
+        build = threading.Thread(target=builder.execute, args=("CREATE INDEX ON big (name, id)",))
+        build.start()
+        seen: set[str] = set()
+        while build.is_alive():
+            seen.add(watch.describe())
+        build.join()
+    assert any(said.startswith("index on big: ") for said in seen), seen

@@ -9,12 +9,12 @@ from pathlib import Path
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import RowCount, next_values, relations
 from gp_pipelines.databases.contract import Backup
+from gp_pipelines.databases.encoding import read_encoding
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.databases.store import DUMP, BackupStore
 from gp_pipelines.databases.verification import (
     Contents,
     Scratch,
-    read_encoding,
     read_roles,
     verify,
 )

@@ -14,6 +14,7 @@ from psycopg import errors, sql
 
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contents import Relation, RowCount, next_values, relations
+from gp_pipelines.databases.encoding import Encoding, create_database
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.errors import StepFailed
 from gp_pipelines.model import Progress
@@ -28,15 +29,6 @@ class Roles:
     """Who owns things and is granted things in the dump. No passwords."""
 
     superuser: Mapping[str, bool]  # by name
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How the database stores text, and by which rules it compares it."""
-
-    encoding: str
-    collate: str
-    ctype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +51,6 @@ def read_roles(session: Session) -> Roles:
     return Roles({str(name): bool(superuser) for name, superuser in rows})
 
 
-def read_encoding(session: Session) -> Encoding:
-    row = session.execute(
-        "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database "
-        "WHERE datname = current_database()"
-    ).fetchone()
-    assert row is not None
-    return Encoding(*map(str, row))
-
-
 def verify(
     dump: Path,
     contents: Contents,
@@ -86,7 +69,7 @@ def verify(
         server = Connector(lambda: url, advice="Run the release again.")
         with server.session() as session:
             _create_roles(session, contents.roles)
-            _create_database(session, contents.encoding)
+            create_database(session, SCRATCH_DATABASE, contents.encoding)
         restored = server.to(SCRATCH_DATABASE)
         with restored.session() as session:
             tools.restore(
@@ -125,31 +108,6 @@ def _create_roles(session: Session, roles: Roles) -> None:
             session.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(sql.Identifier(name), kind))
         except errors.DuplicateObject:
             continue
-
-
-def _create_database(session: Session, encoding: Encoding) -> None:
-    """With the rules of the original: constraints and indexes may depend on them.
-
-    Where this machine lacks its locale, PostgreSQL's own for UTF-8 comes nearest.
-    """
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} ").format(
-        sql.Identifier(SCRATCH_DATABASE), sql.Literal(encoding.encoding)
-    )
-    same = sql.SQL("LOCALE_PROVIDER libc LC_COLLATE {} LC_CTYPE {}").format(
-        sql.Literal(encoding.collate), sql.Literal(encoding.ctype)
-    )
-    if encoding.encoding == "UTF8" and session.info.server_version >= 170000:
-        nearest = sql.SQL("LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'")
-    else:
-        nearest = sql.SQL("LOCALE 'C'")
-    try:
-        session.execute(create + same)
-    except (
-        errors.WrongObjectType,
-        errors.InvalidParameterValue,
-        errors.ObjectNotInPrerequisiteState,
-    ):
-        session.execute(create + nearest)
 
 
 def _size(session: Session) -> int:

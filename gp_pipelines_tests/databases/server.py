@@ -22,8 +22,11 @@ PASSWORD = "a-superuser's password"
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Its URL as superuser. On a unix socket only, so that workers have no ports to fight for."""
+def running_server(*settings: str) -> Iterator[str]:
+    """Its URL as superuser. On a unix socket only, so that workers have no ports to fight for.
+
+    `settings` are `name=value`.
+    """
     root = Path(tempfile.mkdtemp(prefix="gp-pg-"))  # short: a socket's path may have 100 characters
     try:
         as_user: dict[str, Any] = {}
@@ -46,6 +49,7 @@ def running_server() -> Iterator[str]:
                 [
                     *(BIN / "postgres", "-D", root / "data", "-k", root),
                     *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=40"),
+                    *(part for setting in settings for part in ("-c", setting)),
                 ],
                 stdout=log,
                 stderr=log,

@@ -14,7 +14,7 @@ import pytest
 
 from gp_pipelines.databases.postgres import PostgresDatabase
 from gp_pipelines.databases.store import KEEP, BackupStore
-from gp_pipelines.databases.verification import Encoding
+from gp_pipelines.databases.encoding import Encoding
 from gp_pipelines.errors import StepFailed, TargetUnavailable
 from gp_pipelines_tests.databases.conftest import PASSWORD, Live
 from gp_pipelines_tests.databases.killed_run import run_to_be_killed

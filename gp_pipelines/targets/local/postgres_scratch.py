@@ -44,8 +44,11 @@ SETTINGS = (
 
 
 @contextmanager
-def scratch(home: Home) -> Iterator[str]:
-    """Its URL as superuser. Raises `TargetUnavailable` if it cannot be started."""
+def scratch(home: Home, settings: tuple[str, ...] = ()) -> Iterator[str]:
+    """Its URL as superuser; `settings` (name=value) are what its user needs besides ours.
+
+    Raises `TargetUnavailable` if it cannot be started.
+    """
     remove_abandoned(home)
     place = PostgresPlace.prepare(home)
     directory = place.root / "scratch" / _name(ProcessId.own())
@@ -55,7 +58,7 @@ def scratch(home: Home) -> Iterator[str]:
         password = secrets.token_urlsafe(24)
         make_cluster(directory / "data", place.bin, place.account, password, durable=False)
         socket = socket_path(directory, SOCKET).parent
-        with _server(place, directory, socket) as process:
+        with _server(place, directory, socket, (*SETTINGS, *settings)) as process:
             url = conninfo.make_conninfo(
                 host=str(socket), user=SUPERUSER, dbname=SUPERUSER, password=password
             )
@@ -74,12 +77,12 @@ def remove_abandoned(home: Home) -> None:
 
 @contextmanager
 def _server(
-    place: PostgresPlace, directory: Path, socket: Path
+    place: PostgresPlace, directory: Path, socket: Path, settings: tuple[str, ...]
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    settings = [part for setting in SETTINGS for part in ("-c", setting)]
+    options = [part for setting in settings for part in ("-c", setting)]
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(
-            [place.bin / "postgres", "-D", directory / "data", "-k", f'"{socket}"', *settings],
+            [place.bin / "postgres", "-D", directory / "data", "-k", f'"{socket}"', *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -1,0 +1,1 @@
+"""Whether the version that is live still works after a migration: found out by trying it."""

@@ -1,0 +1,199 @@
+"""A scratch database with the schema of the live one: what may go wrong, goes wrong there.
+
+The live database is only ever read, in sessions and dumps that PostgreSQL itself keeps from
+writing.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from gp_pipelines.databases.compatibility import bookkeeping, roles
+from gp_pipelines.databases.compatibility.finding import Finding, Severity
+from gp_pipelines.databases.connection import Connector, Session
+from gp_pipelines.databases.encoding import create_database, read_encoding
+from gp_pipelines.databases.pg_tools import PgTools
+from gp_pipelines.databases.verification import Scratch
+from gp_pipelines.errors import Refused
+from gp_pipelines.model import Progress
+
+DATABASE = "gp_shadow"
+APPLICATION = "gp-check"
+READ_ONLY = "-c default_transaction_read_only=on"
+SHOWN = 3  # of what could not be loaded
+# What the scratch server needs besides: it is asked afterwards what was executed.
+SERVER_SETTINGS = (
+    "shared_preload_libraries=pg_stat_statements",
+    "pg_stat_statements.track=all",
+    "logging_collector=on",
+    "log_destination=jsonlog",
+    "log_directory=log",
+    "log_rotation_size=0",
+    "log_rotation_age=0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Sessions on the shadow: as its superuser, or as one of the live server's roles."""
+
+    server: Connector  # as superuser, in a database of the server's own
+    database: Connector  # as superuser
+    role: str  # as which the live database was read, and is migrated
+    password: str
+    notes: tuple[Finding, ...]  # in what the shadow is not like the live database
+
+    def as_role(self, role: str) -> Connector:
+        """Logging in as `role`, as its service does: with the settings that it begins with.
+
+        Raises `Refused` for a role that the live server does not have.
+        """
+        with self.server.session() as session:
+            if role == session.info.user:
+                return self.database
+            require_role(session, role)
+            session.execute(
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(role), sql.Literal(self.password)
+                )
+            )
+        url = make_conninfo(self.database.url(), user=role, password=self.password)
+        return Connector(lambda: url, advice="Run the check again.")
+
+
+def as_uri(url: str) -> str:
+    """A connection string as a URI, which is what services and migration tools are given."""
+    parts = {key: quote(str(value), safe="") for key, value in conninfo_to_dict(url).items()}
+    credentials = f"{parts.pop('user')}:{parts.pop('password', '')}"
+    database = parts.pop("dbname")
+    query = "&".join(f"{key}={value}" for key, value in parts.items())
+    return f"postgresql://{credentials}@/{database}?{query}"
+
+
+@contextmanager
+def read_only(live: Connector) -> Iterator[Session]:
+    """A session on the live database that cannot write."""
+    with live.session(APPLICATION) as session:
+        session.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        yield session
+
+
+@contextmanager
+def shadow_of(
+    live: Connector, *, scratch: Scratch, tools: PgTools, deadline: float, progress: Progress
+) -> Iterator[Shadow]:
+    """The shadow of a live database, gone on leaving.
+
+    Raises `Refused` for a live server of a newer major version than ours, `StepFailed` where its
+    schema cannot be read, `TargetUnavailable` if a server goes away.
+    """
+    with tempfile.TemporaryDirectory(prefix="gp-check-") as directory, read_only(live) as reading:
+        _require_version(live, reading, tools.major())
+        script = Path(directory) / "schema.sql"
+        progress(f"dumping the schema of {live.describe()}")
+        environment = live.environment(reading, APPLICATION)
+        tools.dump_schema(
+            script,
+            environment={**environment, "PGOPTIONS": READ_ONLY},
+            secrets=live.secrets(),
+            deadline=deadline,
+            progress=progress,
+        )
+        progress("starting a scratch server as its shadow")
+        with scratch() as url, _loaded(url, reading, tools, script, deadline) as shadow:
+            yield shadow
+
+
+@contextmanager
+def _loaded(
+    url: str, live: Session, tools: PgTools, script: Path, deadline: float
+) -> Iterator[Shadow]:
+    server = Connector(lambda: url, advice="Run the check again.")
+    database = server.to(DATABASE)
+    found = roles.read(live)
+    with server.session(APPLICATION) as session:
+        _drop(session)
+        roles.create(session, found)
+        create_database(session, DATABASE, read_encoding(live))
+        roles.apply_to_database(session, DATABASE, found)
+        notes = list(_of_another_version(live, session))
+    try:
+        with database.session(APPLICATION) as session:
+            failed = tools.load_script(
+                script,
+                environment=database.environment(session, APPLICATION),
+                secrets=database.secrets(),
+                deadline=deadline,
+                progress=lambda line: None,
+            )
+            bookkeeping.copy_rows(live, session)
+        notes += _incomplete(failed)
+        yield Shadow(
+            server=server,
+            database=database,
+            role=live.info.user,
+            password=secrets.token_urlsafe(24),
+            notes=tuple(notes),
+        )
+    finally:
+        with server.session(APPLICATION) as session:
+            _drop(session)
+
+
+def require_role(session: Session, role: str) -> None:
+    """Raises `Refused` if the server of `session` has no such role."""
+    if session.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+        raise Refused(
+            f"The live server has no role {role}.",
+            state="Nothing was changed.",
+            advice="Name the role that the version that is live connects as.",
+        )
+
+
+def _drop(session: Session) -> None:
+    session.execute(
+        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE))
+    )
+
+
+def _require_version(live: Connector, session: Session, ours: int) -> None:
+    theirs = session.info.server_version // 10000
+    if theirs > ours:
+        raise Refused(
+            f"PostgreSQL at {live.describe()} is of major version {theirs}, and the shadow would "
+            f"be of version {ours}: what fails or works there says nothing about a newer one.",
+            state="Nothing was changed.",
+            advice=f"Use an installation with PostgreSQL {theirs}.",
+        )
+
+
+def _of_another_version(live: Session, shadow: Session) -> Iterator[Finding]:
+    theirs, ours = (each.info.server_version // 10000 for each in (live, shadow))
+    if theirs != ours:
+        yield Finding(
+            Severity.NOTE,
+            "shadow-version",
+            f"PostgreSQL {theirs}",
+            f"nothing; but it was tried on PostgreSQL {ours}, which is not the live server's "
+            "major version.",
+        )
+
+
+def _incomplete(failed: tuple[str, ...]) -> Iterator[Finding]:
+    if failed:
+        more = f" and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+        yield Finding(
+            Severity.APPROVAL,
+            "shadow-incomplete",
+            "the shadow",
+            f"what depends on parts of the live schema that could not be loaded into the shadow "
+            f"was not checked: {'; '.join(failed[:SHOWN])}{more}.",
+            "Give the scratch server what is missing (an extension, mostly).",
+        )

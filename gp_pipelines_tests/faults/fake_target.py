@@ -31,6 +31,7 @@ class World:
     service: str
     seconds: float = 0.0  # since the beginning
     skew: float = 0.0  # of the target's clock, in seconds
+    latest: datetime = BEGINNING  # that it has shown before it was set back
     record: TrafficRecord = field(init=False)
     token: int = 0
     copy: TrafficRecord | None = None
@@ -62,6 +63,15 @@ class World:
     @property
     def now(self) -> datetime:
         return BEGINNING + timedelta(seconds=self.seconds + self.skew)
+
+    def jump(self, seconds: float) -> None:
+        """The target's clock is set, forwards or back."""
+        self.latest = max(self.latest, self.now)
+        self.skew += seconds
+
+    def has_been(self, time: datetime) -> bool:
+        """Whether the target's clock has ever shown it."""
+        return time <= max(self.latest, self.now)
 
     def edit(self, observed: Color | None) -> None:
         """Somebody sends traffic by hand: to a color, or (None) to both by weights."""

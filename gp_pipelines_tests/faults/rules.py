@@ -29,6 +29,8 @@ class Rules:
         found = list(self._always())
         if what == "record":
             found += self._written(before, self._world.record)
+        elif what == "made again":
+            found += self._made_again(self._world.record)
         elif what.startswith("remove "):
             found += self._removed(what.removeprefix("remove "))
         self.broken += [f"{problem} (by {self._world.acting}: {what})" for problem in found]
@@ -78,6 +80,14 @@ class Rules:
         found += self._counted(before, after) + self._restored(before, after)
         return found + self._kept(before, after)
 
+    def _made_again(self, after: TrafficRecord) -> list[str]:
+        copy = self._world.copy
+        if copy is None or (after.live, after.previous) != (copy.live, copy.previous):
+            return ["a lost record was not made again as its copy has it"]
+        if after.fence <= copy.fence or after.holder is not None:
+            return ["a record was made again, and who held the fence may go on"]
+        return []
+
     def _lives(self, holder: Holder | None) -> bool:
         """Whether it has shown a sign of life lately. A rollback does not look at that."""
         beat, taker = self._world.beat, self._world.record.holder
@@ -87,6 +97,8 @@ class Rules:
         return beat.run_id == holder.run_id and silence < DEAD_AFTER_SECONDS
 
     def _moved(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        if after.moved_by is MovedBy.REPAIR:
+            return []  # a person has moved it, before this write
         found = []
         if after.confirmed:
             found.append("traffic was moved and confirmed in one write")
@@ -114,6 +126,8 @@ class Rules:
             for step in NEEDED_BEFORE_SWITCH
             if not self._proved(step, after.live)
         ]
+        if (after.live.digest, after.live.config_hash) in self._quarantined():
+            found.append("a switch to what is in quarantine")
         kept = before.kept_slot(after.live.name)
         if kept is not None and kept.state in (SlotState.RETIRING, SlotState.KEPT):
             found.append(f"a switch to a slot that is {kept.state}")
@@ -183,9 +197,10 @@ class Rules:
 
     def _confirmed(self, after: TrafficRecord) -> list[str]:
         found = []
+        accepted = after.holder is not None and after.holder.kind == "repair"  # by a person
         answer = self._world.answer(after.live.color if after.live else None)
         served_by = answer.release_id if answer.ok else None
-        if served_by != (after.live.release_id if after.live else None):
+        if not accepted and served_by != (after.live.release_id if after.live else None):
             found.append("a confirmation of what does not serve")
         copy = self._world.copy
         if copy is None or (copy.live, copy.previous) != (after.live, after.previous):
@@ -195,13 +210,15 @@ class Rules:
         return found
 
     def _is_quarantined(self, record: TrafficRecord) -> bool:
-        quarantined = {
+        undone = [kept.slot for kept in record.kept if kept.slot.release_id == record.undone]
+        return all((slot.digest, slot.config_hash) in self._quarantined() for slot in undone)
+
+    def _quarantined(self) -> set[tuple[str, str]]:
+        return {
             (document["digest"], document["config_hash"])
             for (kind, _), document in self._world.documents.items()
             if kind == "quarantine"
         }
-        undone = [kept.slot for kept in record.kept if kept.slot.release_id == record.undone]
-        return all((slot.digest, slot.config_hash) in quarantined for slot in undone)
 
     def _kept(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
         found = []
@@ -228,7 +245,7 @@ class Rules:
         if kept.state is SlotState.WAITING:
             rolled_back = after.moved_by is MovedBy.ROLLBACK and not after.confirmed
             return kind == "reject" or (kind == "rollback" and rolled_back)
-        due = kept.deadline is not None and kept.deadline <= self._world.now
+        due = kept.deadline is not None and self._world.has_been(kept.deadline)
         color_is_needed = kind in ("release", "promote")
         return due or color_is_needed
 

@@ -91,14 +91,15 @@ def status(service: AnyService = None, as_json: Json = False) -> None:
         project = Project()
         statuses = [read_status(platform) for platform in project.named(service)]
         url = project.dagster_url()
+        webhook = project.webhook_url()
         give(
             {
                 "dagster_url": url,
-                "webhook_url": project.webhook_url(),
+                "webhook_url": webhook,
                 "services": [as_object(each) for each in statuses],
             },
             as_json,
-            as_text(statuses, url),
+            as_text(statuses, url, webhook),
         )
 
 
@@ -153,16 +154,17 @@ def promote(service: Service, no_wait: NoWait = False, as_json: Json = False) ->
 @app.command()
 def reject(service: Service, reason: Reason = "not wanted", as_json: Json = False) -> None:
     """Remove the slot of the release that waits. Works when Dagster is down."""
-    from gp_pipelines.cleanup.reconcile import reconcile
+    from gp_pipelines.cleanup.reconcile import reconciler
     from gp_pipelines.release.attempt import Attempt, RunIdentity
     from gp_pipelines.release.promotion import reject as reject_waiting
+    from gp_pipelines.restore.unfinished import end_restore
 
     with exit_codes(as_json):
         project = Project()
         platform = project.platforms[service]
         holder = project.holder("reject")
         run = RunIdentity(holder.run_id, holder.release_id, holder.kind, holder.actor)
-        attempt = Attempt(platform, run, reconcile, say)
+        attempt = Attempt(platform, run, reconciler(end_restore), say)
         try:
             rejected = reject_waiting(attempt, reason)
         finally:
@@ -191,6 +193,36 @@ def rollback(
             roll_back_now(Project(), service, release, reason, as_json)
         else:
             launch_rollback(Project(), service, release, reason, wait=not no_wait, as_json=as_json)
+
+
+@app.command()
+def backups(service: Service, as_json: Json = False) -> None:
+    """The backups of a service's data, and what would be lost by going back to each."""
+    from gp_pipelines.cli.backups import list_backups
+
+    with exit_codes(as_json):
+        list_backups(Project(), service, as_json)
+
+
+@app.command()
+def restore(
+    service: Service,
+    reason: Why,
+    backup: Annotated[str, typer.Option(help="Its id, as `gp backups` has it.")] = "",
+    version: Annotated[
+        str, typer.Option(help="That works with the restored data. Else the live one.")
+    ] = "",
+    confirm: Annotated[
+        str, typer.Option(help="The service's name: what was written since the backup is lost.")
+    ] = "",
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Bring destroyed data back from a backup, into a new database beside the present one."""
+    from gp_pipelines.cli.backups import launch_restore
+
+    with exit_codes(as_json):
+        launch_restore(Project(), service, backup, version, reason, confirm, not no_wait, as_json)
 
 
 @app.command()

@@ -49,8 +49,11 @@ def as_object(status: ServiceStatus) -> dict[str, Any]:
     }
 
 
-def as_text(statuses: Sequence[ServiceStatus], dagster_url: str | None) -> RenderableType:
+def as_text(
+    statuses: Sequence[ServiceStatus], dagster_url: str | None, webhook_url: str | None
+) -> RenderableType:
     parts: list[RenderableType] = [_service(status) for status in statuses]
+    parts.append(Text(f"Alerts: {webhook_url or 'not taken (`gp up` starts it)'}", style="dim"))
     parts.append(Text(f"Dagster: {dagster_url or 'down (`gp up` starts it)'}", style="dim"))
     return Group(*parts)
 

@@ -1,5 +1,7 @@
 """Ending a drift, as a person decides it: back to what is recorded, or the record to what is."""
 
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from gp_pipelines.errors import Refused, StepFailed
@@ -16,7 +18,16 @@ To = Literal["recorded", "observed"]
 REPAIR_SECONDS = 120.0
 
 
-def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Progress) -> str:
+def repair(
+    platform: Platform,
+    holder: Holder,
+    to: To,
+    reason: str,
+    progress: Progress,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
     """Send traffic to what is recorded, or record where it goes. Returns what is live then.
 
     Raises `Refused` where nothing stands that could be recorded, `Busy`, `StepFailed` when the
@@ -27,7 +38,8 @@ def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Pr
     if restored is not None:
         progress("the traffic record was lost, and was made again from its copy")
     before = target.traffic.read()
-    hold = take(target.traffic, holder, progress, repair=_change(target, to))
+    change = _change(target, to)
+    hold = take(target.traffic, holder, progress, repair=change, clock=clock, sleep=sleep)
     try:
         with hold.step(REPAIR_SECONDS):
             live = hold.read().record.live
@@ -37,7 +49,12 @@ def repair(platform: Platform, holder: Holder, to: To, reason: str, progress: Pr
             if to == "observed":
                 _accept(hold, target, reason)
             seen = verify(
-                target, hold.read().record, service.identity.path, service.timeouts.switch
+                target,
+                hold.read().record,
+                service.identity.path,
+                service.timeouts.switch,
+                clock=clock,
+                sleep=sleep,
             )
     finally:
         hold.leave()

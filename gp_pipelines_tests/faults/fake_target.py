@@ -44,6 +44,7 @@ class World:
     edits: tuple[str, ...] = ()  # by hand
     observed: Color | None = None  # by hand; else where the record says
     unavailable: bool = False
+    stuck: str = ""  # who keeps everybody from writing
     launches: dict[str, Launch] = field(default_factory=dict)  # the last one of each slot
     never_ready: set[str] = field(default_factory=set)  # releases, by id
     half_ready: set[str] = field(default_factory=set)  # releases: one replica only
@@ -138,6 +139,8 @@ class FakeTraffic:
 
     def write(self, record: TrafficRecord, over: Reading) -> Reading:
         self._begin("write")
+        if self._world.stuck:
+            raise TargetUnavailable(f"{self._world.stuck} does not let the lock go")
         if over.token != str(self._world.token) or self._world.lost:
             raise Conflict("the record was changed")
         written = self._put(record)
@@ -152,7 +155,8 @@ class FakeTraffic:
         return self._world.record == record
 
     def end_stuck_writer(self) -> str | None:
-        return None
+        stuck, self._world.stuck = self._world.stuck, ""
+        return stuck or None
 
     def read_copy(self) -> TrafficRecord | None:
         self._begin("read_copy")
@@ -166,7 +170,7 @@ class FakeTraffic:
             self._world.changed("copy", self._world.record)
 
     def make_again(self, record: TrafficRecord) -> Reading:
-        self._begin("make_again")
+        self._begin("make again")
         if not self._world.lost:
             raise Conflict("the record is there")
         self._world.lost = False

@@ -203,8 +203,15 @@ def run_reconciler(program: Program, service: Service) -> None:
 
 def run_repair(program: Program, service: Service) -> None:
     """A person says: where the traffic goes to is right."""
-    holder = holder_of(program, "repair")
-    repair(platform_of(program, service), holder, "observed", "it is fine", program.progress)
+    repair(
+        platform_of(program, service),
+        holder_of(program, "repair"),
+        "observed",
+        "it is fine",
+        program.progress,
+        clock=program.monotonic,
+        sleep=program.sleep,
+    )
 
 
 def run_rollback(

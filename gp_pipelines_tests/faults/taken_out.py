@@ -33,17 +33,16 @@ def _changed(change: Change) -> Iterator[None]:
     assert text.count(change.old) == 1, f"{function.__qualname__} has no single {change.old!r}"
     found: dict[str, Any] = {}
     exec(text.replace(change.old, change.new), function.__globals__, found)
-    before = function.__code__
+    before = function.__code__, _TEXTS.get(function, "")
     function.__code__ = found[function.__name__].__code__
     _TEXTS[function] = text.replace(change.old, change.new)
     try:
         yield
     finally:
-        function.__code__ = before
-        del _TEXTS[function]
+        function.__code__, _TEXTS[function] = before
 
 
-# Of functions that are changed now; inspect would read the unchanged ones.
+# Of functions that are changed now (empty: not any more); inspect would read the unchanged ones.
 _TEXTS: dict[Callable[..., Any], str] = {}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from gp_pipelines import restrictions
 from gp_pipelines.errors import Refused
+from gp_pipelines.model import AutomaticRollback
 from gp_pipelines.rollback.engine import RolledBack
 from gp_pipelines_tests.faults import programs
 from gp_pipelines_tests.faults.program import Program
@@ -48,8 +49,9 @@ def test_each_automatic_rollback_is_counted_in_the_write_that_moves_traffic(
 ) -> None:
     run = story.rollback(gone.release, by_alert=True)
     story.go_until(run, lambda: story.live == gone.old)
-    (counted,) = story.record.automatic
-    assert (counted.release_id, counted.at) == (gone.release.release_id, story.record.switched_at)
+    assert story.record.switched_at is not None
+    counted = AutomaticRollback(gone.release.release_id, story.record.switched_at)
+    assert story.record.automatic == (counted,)
 
 
 def test_a_persons_rollbacks_are_not_counted(story: Story, gone: Gone) -> None:
@@ -145,6 +147,7 @@ def test_a_release_that_was_undone_and_brought_back_is_not_undone_by_an_alert_ag
     assert story.live == gone.bad
     run = story.roll_back(gone.release, by_alert=True)
     assert isinstance(run.error, Refused)
+    assert "An alert has undone release" in str(run.error)
     assert story.live == gone.bad
 
 

@@ -195,6 +195,20 @@ def test_a_target_that_is_away_for_a_while_delays_it_and_no_more(
     assert is_undone(story, gone)
 
 
+def test_an_event_that_is_in_the_history_is_not_brought_there_again(
+    story: Story, gone: Gone
+) -> None:
+    run = story.rollback(gone.release)
+    story.go_until(run, lambda: "rollback" in story.told)
+    run.kill()
+    ledger = story.target.ledger
+    (event,) = [e for e in events.unrecorded(ledger) if e.what == "rollback"]
+    events.recorded(ledger, event.key, "a run of Dagster's")
+    story.run(programs.run_reconciler)
+    assert story.record.confirmed
+    assert "rollback" not in story.told
+
+
 def test_the_events_of_a_killed_and_retried_rollback_have_one_key(story: Story, gone: Gone) -> None:
     run = story.rollback(gone.release)
     story.go_until(run, lambda: "rollback" in story.told)

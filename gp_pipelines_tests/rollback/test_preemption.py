@@ -116,6 +116,38 @@ def test_one_by_the_command_line_leaves_that_to_the_reconciler(story: Story, gon
     assert third.plan.slot_name not in story.standing
 
 
+@pytest.mark.parametrize("calls", range(1, 14))
+def test_a_release_that_goes_live_between_the_look_and_the_fence_is_not_undone(
+    story: Story, gone: Gone, calls: int
+) -> None:
+    back = story.rollback(gone.release, by_alert=True)
+    back.go(calls)
+    story.release("3")
+    back.finish()
+    if story.live.version == "3":  # also where it had the fence, and was silent for 15 s
+        assert isinstance(back.gave, Already) or isinstance(back.error, FenceLost)
+    else:
+        assert story.live == gone.old
+    assert story.record.confirmed
+
+
+def test_whoever_keeps_everybody_from_writing_is_ended(story: Story, gone: Gone) -> None:
+    story.world.stuck = "process 4711"
+    back = story.roll_back(gone.release)
+    assert isinstance(back.gave, RolledBack)
+    assert "ended process 4711" in back.said
+
+
+def test_a_release_that_was_not_confirmed_yet_is_told_as_well(story: Story, gone: Gone) -> None:
+    third = story.new("3")
+    run = story.begun(third)
+    story.go_until(run, lambda: story.live.version == "3")
+    story.roll_back(third)
+    run.finish()
+    assert story.told == ["switch", "switch", "retire", "switch", "rollback"]
+    assert story.live == gone.bad
+
+
 def test_a_cleanup_and_a_reconciler_are_not_waited_for(story: Story, gone: Gone) -> None:
     story.clock.advance(61)
     for work in (programs.run_cleanup, programs.run_reconciler):
@@ -166,7 +198,7 @@ def test_a_second_rollback_of_a_release_waits_for_nobody_on_the_warm_way(
     story: Story, gone: Gone
 ) -> None:
     first = story.rollback(gone.release)
-    story.go_until(first, lambda: story.record.holder is not None)
+    story.go_until(first, lambda: first.last_call == "write_color")  # it shows that it lives
     second = story.roll_back(gone.release)
     assert isinstance(second.gave, RolledBack)
     first.finish()
@@ -204,6 +236,18 @@ def test_a_cold_rollback_that_lives_is_left_alone_by_a_second_one_which_names_it
     assert first.run_id in second.gave.why
     assert story.record.holder is not None
     assert story.record.holder.run_id == first.run_id
+
+
+def test_a_release_that_lives_is_not_left_alone_on_the_cold_way(story: Story, gone: Gone) -> None:
+    cold(story)
+    third = story.new("3")
+    reaching(story, third, "smoke")
+    began = story.world.seconds
+    assert isinstance(story.roll_back(gone.release).gave, RolledBack)
+    assert story.world.seconds - began < 1
+    assert third.run
+    third.run.finish()
+    assert story.live.release_id == gone.old.release_id
 
 
 def test_a_persons_now_takes_the_fence_from_a_living_rollback_and_goes_on_with_its_slot(

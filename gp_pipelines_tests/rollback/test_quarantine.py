@@ -86,6 +86,17 @@ def test_the_undone_release_is_not_executed_again_from_any_step(
     assert story.live == gone.old
 
 
+def test_not_even_once_it_is_lifted_since_something_else_is_live_now(
+    story: Story, gone: Gone
+) -> None:
+    """The version may be released again, as a new release."""
+    story.roll_back(gone.release)
+    restrictions.lift(story.target.ledger, quarantined(story)[0])
+    again = story.again(gone.release, "switch")
+    assert "the release was rolled back" in str(again.error)
+    assert story.live == gone.old
+
+
 def test_its_fix_is_released_at_once(story: Story, gone: Gone) -> None:
     story.roll_back(gone.release)
     assert story.release("3").run.error is None  # type: ignore[union-attr]

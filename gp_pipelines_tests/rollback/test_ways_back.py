@@ -1,6 +1,7 @@
 """The ways back to the old version: warm, short of replicas, cold; each ends on it, verified."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -98,7 +99,20 @@ def test_a_version_whose_launch_nobody_remembers_is_not_guessed_at(
     assert (story.live, story.record.holder) == (gone.bad, None)
 
 
-def test_an_artifact_that_is_another_one_now_is_not_started(story: Story, gone: Gone) -> None:
+def test_an_artifact_that_is_stored_no_longer_as_it_was_is_not_started(
+    story: Story, gone: Gone
+) -> None:
+    retired(story, gone)
+    other = replace(programs.an_artifact("1"), digest="sha256:other")
+    with patch.object(programs, "an_artifact", return_value=other):
+        run = story.roll_back(gone.release)
+    assert "is not stored any more" in str(run.error)
+    assert (story.live, story.standing) == (gone.bad, {gone.bad.name})
+
+
+def test_a_launch_of_another_artifact_is_not_taken_for_the_old_one(
+    story: Story, gone: Gone
+) -> None:
     retired(story, gone)
     document = story.world.documents[launch_recipe.KIND, gone.old.release_id]
     document["artifact"]["digest"] = "sha256:other"

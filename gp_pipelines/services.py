@@ -77,12 +77,20 @@ class Migrations(Strict):
     directory: str  # in the artifact
 
 
+class BackupRetention(Strict):
+    """Which backups are kept; the newest one always is."""
+
+    keep: Annotated[int, Field(ge=1, le=1000)] = 10  # the newest ones
+    keep_days: Annotated[float, Field(gt=0, le=3650)] = 30  # and no older ones than that
+
+
 class DatabaseSpec(Strict):
     url: Literal["embedded"] | SecretSource = "embedded"
     variable: str = "DATABASE_URL"  # the environment variable that the service reads it from
     lock_timeout_seconds: Seconds = 5  # of a migration; then it tries again, a few times
     statement_timeout_seconds: Seconds | None = None  # of a migration
     migrations: Migrations
+    backups: BackupRetention = BackupRetention()
 
 
 class Timeouts(Strict):
@@ -95,6 +103,7 @@ class Timeouts(Strict):
     smoke: Seconds = 60
     switch: Seconds = 30
     drain: Seconds = 30
+    restore: Seconds = 7200
 
 
 class Alertmanager(Strict):

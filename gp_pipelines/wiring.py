@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 from gp_pipelines.alerts.contract import Feed
@@ -12,6 +13,7 @@ from gp_pipelines.databases.contract import Database
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.platform import Platform
 from gp_pipelines.services import SecretSource, Service, Services, load_services
+from gp_pipelines.targets.contract import Ledger
 from gp_pipelines.targets.local.home import Home
 
 if TYPE_CHECKING:
@@ -73,30 +75,43 @@ class Platforms:
         from gp_pipelines.targets.local.target import LocalTarget
 
         artifacts = WheelArtifacts(service, self.home.artifacts(service.name))
+        target = LocalTarget(self.home, service)
+        database = self._database(service, artifacts, target.ledger) if service.database else None
         return Platform(
             service=service,
-            target=LocalTarget(self.home, service),
+            target=target,
             artifacts=artifacts,
-            database=self._database(service, artifacts) if service.database else None,
+            database=database,
             read_secret=lambda name, source: _secret(service, name, source),
         )
 
-    def _database(self, service: Service, artifacts: Artifacts) -> Database:
+    def _database(self, service: Service, artifacts: Artifacts, ledger: Ledger) -> Database:
+        from gp_pipelines.databases import location
         from gp_pipelines.databases.postgres import PostgresDatabase
         from gp_pipelines.targets.local.postgres import EmbeddedPostgres
         from gp_pipelines.targets.local.postgres_scratch import scratch
 
         embedded = EmbeddedPostgres(self.home)
+        own = _database_url(service, embedded.url)
+        is_embedded = service.database is not None and service.database.url == "embedded"
+
+        def url() -> str:
+            """Of the database that the data are in now: the service's own, or a restored one."""
+            moved = location.found(ledger)
+            return location.url_at(own(), moved.name) if moved else own()
+
         return PostgresDatabase(
             service,
             artifacts,
-            url=_database_url(service, embedded.url),
+            url=url,
             secrets=lambda: {
                 name: _secret(service, name, source) for name, source in service.secrets.items()
             },
             directory=self.home.backups(service.name),
             bin=embedded.bin,
             scratch=lambda: scratch(self.home),
+            admin=embedded.superuser_url if is_embedded else None,
+            room=lambda: disk_usage(self.home.postgres).free if is_embedded else None,
         )
 
 

@@ -15,9 +15,11 @@ from gp_pipelines.databases.store import DUMP, BackupStore
 from gp_pipelines.databases.verification import (
     Contents,
     Scratch,
+    read_extensions,
     read_roles,
     verify,
 )
+from gp_pipelines.databases.written import rows_written
 from gp_pipelines.errors import GpError, StepFailed
 from gp_pipelines.model import Progress
 
@@ -71,6 +73,8 @@ class Backups:
                     "proof": proof,
                     "rows": dict(contents.rows),
                     "sequences": dict(contents.sequences_after),
+                    "database_size": contents.size,
+                    "written": dict(contents.written),
                 }
                 self.store.write_manifest(directory, facts, progress)
         except OSError as error:
@@ -85,6 +89,7 @@ class Backups:
         application = _application(backup_id)
         with self.connector.session(application) as session:
             self._check_version(session)
+            written = rows_written(session)  # before the snapshot: no loss is left out
             with session.transaction():
                 session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 snapshot, size = _snapshot(session)
@@ -112,6 +117,8 @@ class Backups:
                     roles=read_roles(session),
                     encoding=read_encoding(session),
                     size=size,
+                    written=written,
+                    extensions=read_extensions(session),
                 )
 
     def _check_version(self, session: Session) -> None:

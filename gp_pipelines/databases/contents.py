@@ -32,6 +32,19 @@ _NEXT_VALUE = """
                 ELSE q.last_value END, s.seqcycle
     FROM {} q, pg_sequence s WHERE s.seqrelid = {}::regclass
 """
+_COUNTED_UP = """
+    SELECT format('%I.%I', sn.nspname, s.relname), tn.nspname, t.relname, a.attname
+    FROM pg_depend d
+    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    JOIN pg_namespace sn ON sn.oid = s.relnamespace
+    JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0 AND NOT q.seqcycle
+    JOIN pg_class t ON t.oid = d.refobjid
+    JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND d.deptype IN ('a', 'i') AND a.atttypid IN ('int2'::regtype, 'int4'::regtype,
+                                                     'int8'::regtype, 'numeric'::regtype)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,19 @@ def next_values(session: Session, among: tuple[Relation, ...]) -> dict[str, int]
             row = session.execute(query).fetchone()
             if row is not None and not row[1]:
                 found[relation.qualified] = int(str(row[0]))
+    return found
+
+
+def largest_values(session: Session) -> dict[str, int]:
+    """The largest value of the column that each sequence counts up for; of none without rows."""
+    found = {}
+    for sequence, schema, table, column in session.execute(_COUNTED_UP).fetchall():
+        query = sql.SQL("SELECT max({})::numeric FROM {}").format(
+            sql.Identifier(str(column)), sql.Identifier(str(schema), str(table))
+        )
+        row = session.execute(query).fetchone()
+        if row is not None and row[0] is not None:
+            found[str(sequence)] = int(str(row[0]))
     return found
 
 

@@ -3,7 +3,7 @@
 The URL is a secret: it leaves this package only through `url()`, into a process's environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -42,6 +42,11 @@ class Backup:
     rows: Mapping[str, int]  # by qualified table name, counted in the dump's own snapshot
     verified: bool
     seconds: float
+    proof: str = ""  # how it was verified, in a sentence
+    database: str = ""  # of which: host:port/name
+    database_size: int | None = None  # bytes; None: nobody has noted it
+    # Rows written to each table until then, as the server counts them; None: nobody has noted it.
+    written: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,52 @@ class Migration:
     applied: tuple[str, ...]
     seconds: float
     output: str  # its last lines, redacted
+
+
+class Restorer(Protocol):
+    """One restore: the present database read-only, and a new one beside it made of a backup.
+
+    `allowed` is asked before each change and raises where the run may not change anything any more.
+    It is asked in a session that `unprotect` and `drop` end first: so what a run does that has
+    lost its fence comes too late for the server, and not only for the record.
+    """
+
+    def require_possible(self, backup: Backup, progress: Progress) -> None:
+        """Prove the backup's files by their checksums, and that there are room and rights.
+
+        Raises `StepFailed` for a damaged backup or too little room, `Refused` for a role that may
+        not make a database. Changes nothing.
+        """
+        ...
+
+    def protect(self, name: str, allowed: Callable[[], object], progress: Progress) -> int:
+        """Let nobody write to the database `name` any more; how many sessions were ended for it.
+
+        Raises `StepFailed` where it can still be written to.
+        """
+        ...
+
+    def unprotect(self, name: str) -> None:
+        """Let the database `name` be written to again. Nothing happens where it can be."""
+        ...
+
+    def restore(
+        self,
+        backup: Backup,
+        name: str,
+        allowed: Callable[[], object],
+        progress: Progress,
+        timeout: float,
+    ) -> str:
+        """Make the database `name` of `backup`. Returns what was compared, in a sentence.
+
+        Raises `StepFailed`.
+        """
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove the database `name`, whoever is connected. Nothing happens where it is gone."""
+        ...
 
 
 class Database(Protocol):
@@ -90,4 +141,27 @@ class Database(Protocol):
         `StepFailed` when it fails or does not end in `timeout` seconds: its whole process group is
         ended then, and the error says which migrations are applied.
         """
+        ...
+
+    def name(self) -> str:
+        """Of the database on its server."""
+        ...
+
+    def at(self, name: str) -> "Database":
+        """The same service's, in another database of the same server."""
+        ...
+
+    def backups(self) -> tuple[Backup, ...]:
+        """The newest first."""
+        ...
+
+    def written_since(self, backup: Backup) -> int | None:
+        """How many rows were inserted, changed or deleted since `backup`: what is lost with it.
+
+        None: unknown, because nobody has noted it then, or the server has begun to count anew.
+        """
+        ...
+
+    def restorer(self, run_id: str) -> Restorer:
+        """For the restore of one run."""
         ...

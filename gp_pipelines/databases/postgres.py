@@ -1,14 +1,17 @@
 """A service's PostgreSQL: where its migrations, backups and migrate command meet."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.backups import Backups
 from gp_pipelines.databases.connection import Connector
 from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
+from gp_pipelines.databases.location import url_at
 from gp_pipelines.databases.migrate import MigrateCommand, migrate
 from gp_pipelines.databases.pg_tools import PgTools
+from gp_pipelines.databases.restorer import PostgresRestorer, Room
 from gp_pipelines.databases.running import RunningMigration
 from gp_pipelines.databases.sqlx import (
     MigrationFile,
@@ -19,6 +22,7 @@ from gp_pipelines.databases.sqlx import (
 )
 from gp_pipelines.databases.store import BackupStore
 from gp_pipelines.databases.verification import Scratch
+from gp_pipelines.databases.written import rows_written, since
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.model import Artifact, Progress
 from gp_pipelines.services import DatabaseSpec, SecretSource, Service
@@ -39,12 +43,16 @@ class PostgresDatabase:
         directory: Path,
         bin: Callable[[str], Path],
         scratch: Scratch,
+        admin: Callable[[], str] | None = None,
+        room: Room = lambda: None,
     ) -> None:
         """`secrets` are the values of the service's `secrets`, which its migrate command may need.
 
         `directory` holds the backups, and the note of a running migration. `bin` gives the path of
         pg_dump and pg_restore. `scratch` starts a PostgreSQL server, on the same disk as
-        `directory`, gives its URL as a superuser, and removes it on leaving.
+        `directory`, gives its URL as a superuser, and removes it on leaving. `admin` is the URL of
+        a role that may make a database for the service (None: its own may), `room` the bytes that
+        are free where the server has its data.
         """
         if service.database is None:
             raise ConfigInvalid(f"The service {service.name} has no database in services.yaml.")
@@ -52,9 +60,18 @@ class PostgresDatabase:
         self._spec: DatabaseSpec = service.database
         self._artifacts = artifacts
         self._secrets = secrets
+        self._directory = directory
+        self._tools = PgTools(bin)
+        self._scratch = scratch
+        self._store = BackupStore(directory, self._spec.backups)
+        self._admin = Connector(admin or url, advice=_advice(self._spec))
+        self._room = room
+        self._connect(url)
+
+    def _connect(self, url: Callable[[], str]) -> None:
         self._connector = Connector(url, advice=_advice(self._spec))
-        self._running = RunningMigration(directory, self._connector)
-        self._backups = Backups(self._connector, PgTools(bin), scratch, BackupStore(directory))
+        self._running = RunningMigration(self._directory, self._connector)
+        self._backups = Backups(self._connector, self._tools, self._scratch, self._store)
 
     def url(self) -> str:
         return self._connector.url()
@@ -99,6 +116,29 @@ class PostgresDatabase:
             running=self._running,
             progress=progress,
             timeout=timeout,
+        )
+
+    def name(self) -> str:
+        with self._connector.session() as session:
+            return session.info.dbname
+
+    def at(self, name: str) -> "PostgresDatabase":
+        other = copy(self)
+        other._connect(lambda: url_at(self._connector.url(), name))
+        return other
+
+    def backups(self) -> tuple[Backup, ...]:
+        return self._store.list()[::-1]
+
+    def written_since(self, backup: Backup) -> int | None:
+        if backup.written is None or backup.database != self._connector.describe():
+            return None
+        with self._connector.session() as session:
+            return since(backup.written, rows_written(session))
+
+    def restorer(self, run_id: str) -> PostgresRestorer:
+        return PostgresRestorer(
+            self._connector, self._admin, self._tools, self._store, self._room, run_id
         )
 
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:

@@ -7,6 +7,7 @@
 One that is being made is named `.partial`. A killed run leaves that; the next backup removes it.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,16 +15,17 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gp_pipelines.commands import REPORT_SECONDS
 from gp_pipelines.databases.contract import Backup
 from gp_pipelines.databases.pg_tools import directory_size, in_bytes
+from gp_pipelines.errors import StepFailed
 from gp_pipelines.model import Progress, short_id
+from gp_pipelines.services import BackupRetention
 
-KEEP = 5
 PARTIAL = ".partial"
 MANIFEST = "manifest.json"
 DUMP = "dump"
@@ -31,8 +33,9 @@ CHUNK = 2**20
 
 
 class BackupStore:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, retention: BackupRetention) -> None:
         self.root = root
+        self._retention = retention
 
     def new_id(self, release_id: str) -> str:
         """Sorts by time; unique, as a release makes no two backups within a millisecond."""
@@ -100,21 +103,70 @@ class BackupStore:
             rows=manifest["rows"],
             verified=manifest["verified"],
             seconds=manifest["seconds"],
+            proof=manifest["proof"],
+            database=manifest["database"],
+            database_size=manifest.get("database_size"),
+            written=manifest.get("written"),
         )
 
-    def retire(self, keep: str) -> tuple[str, ...]:
-        """Remove all but the newest verified backups, never `keep`. The ids of those removed.
+    def require_whole(self, backup: Backup, progress: Progress) -> None:
+        """Raise `StepFailed` unless each file of the dump is what was written."""
+        directory = Path(backup.location)
+        try:
+            wanted = json.loads((directory / MANIFEST).read_text())["files"]
+            found = _checksums(directory, backup.size, progress)
+        except (OSError, ValueError, KeyError) as error:
+            raise _damaged(backup, f"it cannot be read: {error}") from None
+        for file in sorted(wanted.keys() | found.keys()):
+            if wanted.get(file) != found.get(file):
+                what = "is missing" if file not in found else "is not what was written"
+                raise _damaged(backup, f"{file} {what}")
 
-        What is no whole backup is left for a person to look at.
+    @contextmanager
+    def using(self, backup: Backup) -> Iterator[Path]:
+        """Its dump, which is not removed meanwhile. Raises `StepFailed` if it is gone."""
+        try:
+            descriptor = os.open(backup.location, os.O_RDONLY)
+        except OSError as error:
+            raise _damaged(backup, f"it cannot be read: {error}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # let go of with the process, however that ends
+            yield Path(backup.location) / DUMP
+        finally:
+            os.close(descriptor)
+
+    def retire(self, keep: str) -> tuple[str, ...]:
+        """Remove the verified backups that are too many or too old; the ids of those removed.
+
+        Never `keep`, which is the newest one, nor one that is used. What is no whole backup is left
+        for a person to look at.
         """
-        verified = [backup for backup in self.list() if backup.verified and backup.id != keep]
-        old = verified[: max(0, len(verified) - (KEEP - 1))]
-        for backup in old:
+        others = [backup for backup in self.list() if backup.verified and backup.id != keep]
+        too_many = len(others) - (self._retention.keep - 1)
+        oldest = datetime.now(UTC) - timedelta(days=self._retention.keep_days)
+        removed = []
+        for number, backup in enumerate(others):
+            if (number < too_many or backup.at < oldest) and self._remove(backup):
+                removed.append(backup.id)
+        return tuple(removed)
+
+    def _remove(self, backup: Backup) -> bool:
+        """False where it is used, or gone."""
+        try:
+            descriptor = os.open(backup.location, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Renamed first: a removal that is killed half-way must not leave half a backup.
             going = self.root / f"{backup.id}{PARTIAL}"
             Path(backup.location).rename(going)
-            shutil.rmtree(going)
-        return tuple(backup.id for backup in old)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        shutil.rmtree(going)
+        return True
 
 
 def _checksums(directory: Path, size: int, progress: Progress) -> dict[str, dict[str, Any]]:
@@ -134,6 +186,14 @@ def _checksums(directory: Path, size: int, progress: Progress) -> dict[str, dict
             "sha256": digest.hexdigest(),
         }
     return found
+
+
+def _damaged(backup: Backup, why: str) -> StepFailed:
+    return StepFailed(
+        f"Backup {backup.id} is not whole any more: {why}.",
+        state="Nothing was changed.",
+        advice="Choose another one: `gp backups` lists them.",
+    )
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -13,7 +13,13 @@ from pathlib import Path
 from psycopg import errors, sql
 
 from gp_pipelines.databases.connection import Connector, Session
-from gp_pipelines.databases.contents import Relation, RowCount, next_values, relations
+from gp_pipelines.databases.contents import (
+    Relation,
+    RowCount,
+    largest_values,
+    next_values,
+    relations,
+)
 from gp_pipelines.databases.encoding import Encoding, create_database
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
 from gp_pipelines.errors import StepFailed
@@ -42,6 +48,8 @@ class Contents:
     roles: Roles
     encoding: Encoding
     size: int  # bytes of the database
+    written: Mapping[str, int]  # rows written to each table since the server counts them
+    extensions: frozenset[str]
 
 
 def read_roles(session: Session) -> Roles:
@@ -49,6 +57,10 @@ def read_roles(session: Session) -> Roles:
         "SELECT rolname, rolsuper FROM pg_roles WHERE NOT starts_with(rolname, 'pg_')"
     )
     return Roles({str(name): bool(superuser) for name, superuser in rows})
+
+
+def read_extensions(session: Session) -> frozenset[str]:
+    return frozenset(str(name) for (name,) in session.execute("SELECT extname FROM pg_extension"))
 
 
 def verify(
@@ -85,10 +97,13 @@ def verify(
             found = relations(session)
             with RowCount(restored, found) as count:
                 rows = count.rows(deadline, progress)
+            following = next_values(session, found)
             differences = [
                 *_missing(contents.relations, found),
+                *_other_extensions(contents.extensions, read_extensions(session)),
                 *_other_rows(contents.rows, rows),
-                *_other_sequences(contents, next_values(session, found)),
+                *_other_sequences(contents, following),
+                *_sequences_behind(contents, following, largest_values(session)),
             ]
     if differences:
         more = len(differences) - SHOWN
@@ -122,6 +137,10 @@ def _missing(expected: tuple[Relation, ...], found: tuple[Relation, ...]) -> lis
     ]
 
 
+def _other_extensions(expected: frozenset[str], found: frozenset[str]) -> list[str]:
+    return [f"the extension {name} is missing" for name in sorted(expected - found)]
+
+
 def _other_rows(expected: Mapping[str, int], found: Mapping[str, int]) -> list[str]:
     return [
         f"{table} has {found[table]:,} rows instead of {rows:,}"
@@ -140,3 +159,17 @@ def _other_sequences(contents: Contents, found: Mapping[str, int]) -> list[str]:
             between = f"{low}" if low == high else f"{low} to {high}"
             differences.append(f"{name} would give {found[name]} next instead of {between}")
     return differences
+
+
+def _sequences_behind(
+    contents: Contents, found: Mapping[str, int], largest: Mapping[str, int]
+) -> list[str]:
+    """Those that would give a number which their column has already, and did not before the dump.
+
+    Rows are counted in a snapshot; sequences are in none.
+    """
+    return [
+        f"{name} would give {found[name]} next, and its column holds {highest} already"
+        for name, highest in largest.items()
+        if name in found and found[name] <= highest < contents.sequences_before.get(name, highest)
+    ]

@@ -126,19 +126,22 @@ class EmbeddedPostgres:
         host = quote(str(socket_directory(self._home)), safe="")
         return f"postgresql://{service}:{quote(password, safe='')}@/{service}?host={host}"
 
-    def bin(self, name: str) -> Path:
-        """One of PostgreSQL's programs (pg_dump, …), for the caller to run."""
-        return postgres_programs.bin_directory() / name
-
-    def _superuser(self) -> psycopg.Connection[tuple[object, ...]]:
-        parameters = conninfo.make_conninfo(
+    def superuser_url(self) -> str:
+        """Of who may make a database for each service's role: a secret."""
+        return conninfo.make_conninfo(
             host=str(socket_directory(self._home)),
             user=SUPERUSER,
             dbname=SUPERUSER,
             password=self._superuser_password(),
             connect_timeout=CONNECT_SECONDS,
         )
-        return psycopg.connect(parameters, autocommit=True)
+
+    def bin(self, name: str) -> Path:
+        """One of PostgreSQL's programs (pg_dump, …), for the caller to run."""
+        return postgres_programs.bin_directory() / name
+
+    def _superuser(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.superuser_url(), autocommit=True)
 
     def _superuser_password(self) -> str:
         path = self._root / "superuser"

@@ -38,6 +38,7 @@ class MovedBy(StrEnum):
     RELEASE = "release"
     ROLLBACK = "rollback"
     SWITCH_BACK = "switch_back"
+    RESTORE = "restore"
     REPAIR = "repair"
 
 
@@ -73,7 +74,7 @@ class Holder:
 
     run_id: str
     release_id: str
-    kind: str  # release | promote | rollback | cleanup | reconcile | repair | reject
+    kind: str  # release | promote | rollback | restore | cleanup | reconcile | repair | reject
     actor: str
     number: int = 0
 

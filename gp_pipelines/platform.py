@@ -4,12 +4,13 @@ The contracts only; `wiring.py` decides which drivers stand behind them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.contract import Database
-from gp_pipelines.launch_recipe import LaunchRecipe
-from gp_pipelines.model import Artifact
+from gp_pipelines.errors import Refused
+from gp_pipelines.launch_recipe import LaunchRecipe, recall
+from gp_pipelines.model import Artifact, Slot
 from gp_pipelines.services import SecretSource, Service
 from gp_pipelines.targets.contract import Launch, Target
 
@@ -50,3 +51,19 @@ class Platform:
             health_path=recipe.health_path,
             drain_seconds=recipe.drain_seconds,
         )
+
+    def recorded_launch(self, slot: Slot) -> Launch:
+        """As `slot` was started once, with its artifact as it is stored.
+
+        Raises `Refused` where that is not known, or the artifact is gone, and `ConfigInvalid`.
+        """
+        recipe = recall(self.target.ledger, slot)
+        stored = self.artifacts.stored(slot.version)
+        if stored is None or stored.digest != slot.digest:
+            raise Refused(
+                f"The artifact of {slot.describe()} is not stored any more.",
+                state="Traffic is where it was.",
+                advice=f"Release {slot.version} again with `--allow-downgrade`, or a fixed "
+                "version.",
+            )
+        return self.launch(replace(recipe, artifact=stored))

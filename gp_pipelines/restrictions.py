@@ -2,6 +2,7 @@
 
 *freeze*: no release; a rollback always may. *snooze*: alerts launch nothing until its end.
 *quarantine*: this artifact with this configuration is not released again.
+*restoring*: its data are being restored; no release, and alerts launch nothing, until that ends.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gp_pipelines.errors import Refused
-from gp_pipelines.model import TrafficRecord
+from gp_pipelines.model import Color, Slot, TrafficRecord
 from gp_pipelines.targets.contract import Ledger
 
 KIND = "restrictions"
@@ -30,6 +31,23 @@ class Snooze:
     until: datetime
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """A restore that was begun, with all that whoever ends it has to know."""
+
+    by: str
+    reason: str
+    at: datetime
+    run_id: str
+    backup: str  # its id
+    old_database: str  # read-only meanwhile
+    new_database: str  # made beside it
+    slot: Slot  # the one that is to work with the new database
+
+    def describe(self) -> str:
+        return f"{self.by} is restoring backup {self.backup} (run {self.run_id}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +139,35 @@ def snoozed(ledger: Ledger, now: datetime) -> Snooze | None:
     if document is None or (until := datetime.fromisoformat(document["until"])) <= now:
         return None
     return Snooze(until, document["by"], document["reason"])
+
+
+def begin_restoring(ledger: Ledger, found: Restoring) -> None:
+    ledger.put(KIND, "restoring", {**asdict(found), "at": found.at.isoformat()})
+
+
+def restoring(ledger: Ledger) -> Restoring | None:
+    document = ledger.get(KIND, "restoring")
+    if document is None:
+        return None
+    slot = Slot(**{**document["slot"], "color": Color(document["slot"]["color"])})
+    at = datetime.fromisoformat(document["at"])
+    return Restoring(**{**document, "at": at, "slot": slot})
+
+
+def end_restoring(ledger: Ledger) -> None:
+    """The restore is over, one way or the other."""
+    ledger.delete(KIND, "restoring")
+
+
+def require_not_restoring(ledger: Ledger, service: str) -> None:
+    """Raise `Refused` while the service's data are being restored."""
+    found = restoring(ledger)
+    if found is not None:
+        raise Refused(
+            f"{service} is being restored: {found.describe()}.",
+            state="Nothing was changed.",
+            advice=f"Wait until that has ended: `gp status {service}`.",
+        )
 
 
 def quarantine(ledger: Ledger, found: Quarantine) -> None:

@@ -101,9 +101,10 @@ def _read(platform: Platform) -> ServiceStatus:
     idle = record.live.color.other if record.live else None
     behind = target.traffic.read_color(idle).slot_name if idle else None
     restricted = _restricted(platform, record, reading.now)
+    being_restored = restrictions.restoring(target.ledger)
     return ServiceStatus(
         name=platform.service.name,
-        state=_state(record, lives),
+        state=_state(record, lives, being_restored is not None),
         flags=tuple(restricted) + (("drift",) if reading.edits else ()),
         drift=reading.edits,
         record=record,
@@ -115,7 +116,10 @@ def _read(platform: Platform) -> ServiceStatus:
         rollback=_rollback(record, standing),
         now=reading.now,
         problems=tuple(_problems(platform, record)),
-        remarks=tuple(remark for remark in restricted.values() if remark),
+        remarks=(
+            *([being_restored.describe()] if being_restored else []),
+            *(remark for remark in restricted.values() if remark),
+        ),
         quarantines=tuple(restrictions.quarantines(target.ledger)),
         rollbacks=tuple(rollbacks.newest_first(target.ledger)[:RUNS]),
         runs=tuple(history.newest_first(target.ledger)[:RUNS]),
@@ -176,9 +180,11 @@ def _standing(status: SlotStatus, record: TrafficRecord) -> StandingSlot:
     return StandingSlot(slot, state, status.ready, kept.deadline if kept else None, replicas)
 
 
-def _state(record: TrafficRecord, holder_lives: bool) -> str:
+def _state(record: TrafficRecord, holder_lives: bool, being_restored: bool) -> str:
     if record.holder is not None and holder_lives and record.holder.kind in AT_WORK:
         return AT_WORK[record.holder.kind]
+    if being_restored:
+        return "restoring"
     if record.waiting is not None:
         return "waiting"
     if record.live is None:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from gp_pipelines import lineage
 from gp_pipelines.cleanup import engine
-from gp_pipelines.cleanup.reconcile import reconcile
+from gp_pipelines.cleanup.reconcile import Reconcile
 from gp_pipelines.errors import Busy, GpError, StepFailed
 from gp_pipelines.failure import step_failure
 from gp_pipelines.model import Holder, TrafficRecord
@@ -42,6 +42,7 @@ def end_what_is_left(
     context: dg.OpExecutionContext,
     config: ServiceConfig,
     platforms: dg.ResourceParam[Platforms],
+    reconcile: dg.ResourceParam[Reconcile],
 ) -> None:
     """Confirm or switch back what a dead run left unconfirmed, and remove what it left standing.
 

@@ -4,7 +4,7 @@
 time: where nothing is unfinished nothing happens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gp_pipelines import history, restrictions
@@ -17,6 +17,8 @@ from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.traffic.retire import remove, retire
 from gp_pipelines.traffic.switch import switch_back
 from gp_pipelines.traffic.verify import verify
+
+Reconcile = Callable[[Hold, Platform, Progress], list[str]]
 
 
 def unfinished(record: TrafficRecord, standing: Sequence[SlotStatus]) -> list[str]:
@@ -57,6 +59,19 @@ def open_histories(record: TrafficRecord, ledger: Ledger) -> dict[str, str]:
     return ends
 
 
+def reconciler(end_restore: Reconcile) -> Reconcile:
+    """`reconcile`, which also ends a restore that a dead run has begun: first where its data are,
+    and once the traffic is settled what works with the old ones.
+    """
+
+    def both(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
+        done = end_restore(hold, platform, progress)
+        done += reconcile(hold, platform, progress)
+        return done + end_restore(hold, platform, progress)
+
+    return both
+
+
 def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     """End what dead runs left; returns what was done. Raises `FenceLost`.
 
@@ -70,12 +85,14 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     if not reading.record.confirmed:
         return done
     drain = platform.service.timeouts.drain
+    restored = reading.record.moved_by is MovedBy.RESTORE
     for kept in reading.record.kept:
         if kept.state is SlotState.RETIRING:
             retire(hold, platform.target, kept.slot, drain, "a dead run had begun to", progress)
             done.append(f"finished the retirement of {kept.slot.describe()}")
         elif _is_failed_and_due(kept, reading.now, hold.holder):
-            retire(hold, platform.target, kept.slot, drain, "its release failed", progress)
+            why = "its data are restored elsewhere" if restored else "its release failed"
+            retire(hold, platform.target, kept.slot, drain, why, progress)
             done.append(f"removed {kept.slot.describe()}, which a dead run had left")
     for slot in strays(hold.read().record, platform.target.slots.list()):
         if slot.release_id == hold.holder.release_id:

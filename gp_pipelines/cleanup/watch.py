@@ -6,6 +6,7 @@ one look can't tell a living holder from a dead one.
 
 from dataclasses import dataclass, replace
 
+from gp_pipelines import restrictions
 from gp_pipelines.cleanup.reconcile import open_histories, unfinished
 from gp_pipelines.errors import RecordLost
 from gp_pipelines.platform import Platform
@@ -55,6 +56,8 @@ def look(platform: Platform, before: Seen, now: float) -> Look:
     if reading.edits:
         return Look(seen, why_not=f"changed by hand, a person has to decide: {reading.edits[0]}")
     needed = unfinished(record, platform.target.slots.list())
+    begun = restrictions.restoring(platform.target.ledger)
+    needed += [f"the restore is not ended: {begun.describe()}"] if begun else []
     needed += [
         f"release {release_id} has ended as {outcome}, and nobody has said so"
         for release_id, outcome in open_histories(record, platform.target.ledger).items()

@@ -63,7 +63,7 @@ def launch(
 
 def _tags(config: Mapping[str, Any]) -> dict[str, str]:
     found = {tags.TRIGGER: "cli", tags.ACTOR: getpass.getuser(), tags.SERVICE: config["service"]}
-    return found | ({tags.VERSION: config["version"]} if "version" in config else {})
+    return found | ({tags.VERSION: config["version"]} if config.get("version") else {})
 
 
 def _tell(view: RunView, seconds: float) -> None:

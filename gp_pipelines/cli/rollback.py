@@ -7,11 +7,14 @@ from gp_pipelines import history
 from gp_pipelines.cli.output import give, say
 from gp_pipelines.cli.project import Project
 from gp_pipelines.errors import ConfigInvalid, GpError
+from gp_pipelines.restore.unfinished import end_restore
 from gp_pipelines.rollback import engine
 from gp_pipelines.rollback.assessment import Already, Assessment
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.targets.contract import Ledger
+
+END_SECONDS = 120.0  # to end a restore from which the fence was taken
 
 
 def launch_rollback(
@@ -82,6 +85,9 @@ def _do(attempt: RollbackAttempt, found: Assessment) -> engine.RolledBack:
     engine.restore_previous(attempt, found)
     done = engine.switch_back(attempt, found)
     engine.quarantine(attempt, found, done)
+    with attempt.hold.step(END_SECONDS):
+        for ended in end_restore(attempt.hold, attempt.platform, say):
+            say(ended)
     engine.conclude(attempt, found, done)
     return done
 

@@ -12,6 +12,8 @@ class Kind(StrEnum):
     RELEASE_FAILED = "release_failed"
     ROLLBACK_SUCCEEDED = "rollback_succeeded"
     ROLLBACK_FAILED = "rollback_failed"
+    RESTORE_SUCCEEDED = "restore_succeeded"
+    RESTORE_FAILED = "restore_failed"
     FROZEN = "frozen"
     NOT_WATCHED = "not_watched"
     WATCHED_AGAIN = "watched_again"

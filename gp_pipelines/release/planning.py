@@ -89,6 +89,7 @@ def require_unrestricted(attempt: Attempt, plan: Plan, artifact: Artifact) -> No
 
 def _require_not_frozen(attempt: Attempt) -> None:
     reading, platform = attempt.hold.read(), attempt.platform
+    restrictions.require_not_restoring(platform.target.ledger, platform.service.name)
     limit = platform.service.alerts.max_automatic_rollbacks
     restrictions.require_not_frozen(platform.target.ledger, reading.record, limit, reading.now)
 

@@ -146,6 +146,7 @@ def _require_allowed(
 ) -> None:
     """What holds alerts back, asked once more where it counts: on the target."""
     service, ledger = platform.service, platform.target.ledger
+    restrictions.require_not_restoring(ledger, service.name)
     limit = service.alerts.max_automatic_rollbacks
     snoozed = restrictions.snoozed(ledger, now)
     if snoozed is not None:

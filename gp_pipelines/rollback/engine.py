@@ -4,23 +4,20 @@ Traffic moves first; whatever else must follow, follows. Nothing here looks at t
 undone, but to keep its logs.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.databases import proofs
 from gp_pipelines.errors import ConfigInvalid, Refused, StepFailed
-from gp_pipelines.launch_recipe import recall
-from gp_pipelines.model import Color, Slot, SlotState, short_id
-from gp_pipelines.platform import Platform
+from gp_pipelines.model import Slot, SlotState
 from gp_pipelines.rollback.assessment import Assessment, Way, present_schema
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.smoke.checks import run_checks
-from gp_pipelines.targets.contract import Launch, SlotStatus
+from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic import colors, events, transitions
-from gp_pipelines.traffic.bring_up import bring_up, wait_for_preview
+from gp_pipelines.traffic.bring_up import bring_up, slot_again, wait_for_preview
 from gp_pipelines.traffic.conclude import condemn, confirm, leave_event
 from gp_pipelines.traffic.roll_back import roll_back, verify_live
 from gp_pipelines.traffic.verify import Verification
@@ -146,21 +143,11 @@ def _reserve(attempt: RollbackAttempt, old: Slot) -> Slot:
     if kept is not None and kept.state is SlotState.WARM:
         return old  # reserved by a run that was killed before it had started it
     assert record.live is not None
-    names = {each.slot.name for each in target.slots.list()} | {k.slot.name for k in record.kept}
-    slot = replace(
-        old,
-        name=_restored_name(record.service, record.live.color.other, old, names),
-        color=record.live.color.other,
-    )
+    slot = slot_again(target, record, old, record.live.color.other)
     seconds = attempt.platform.service.retention_seconds
     hold.write(lambda record, now: transitions.restoring(record, slot, now, seconds))
     attempt.progress(f"{old.describe()} is cold: bringing it up again takes longer")
     return slot
-
-
-def _restored_name(service: str, color: Color, old: Slot, taken: set[str]) -> str:
-    names = (f"{service}-{color}-{short_id(old.release_id)}-{n}" for n in count(2))
-    return next(name for name in names if name not in taken)
 
 
 def _bring_up(attempt: RollbackAttempt, slot: Slot) -> SlotStatus:
@@ -171,7 +158,7 @@ def _bring_up(attempt: RollbackAttempt, slot: Slot) -> SlotStatus:
     """
     platform = attempt.platform
     try:
-        launch = _recorded_launch(platform, slot)
+        launch = platform.recorded_launch(slot)
         return bring_up(
             attempt.hold, platform.target, platform.service, slot, launch, attempt.progress
         )
@@ -181,19 +168,6 @@ def _bring_up(attempt: RollbackAttempt, slot: Slot) -> SlotStatus:
             raise
         attempt.progress(f"going on with {status.ready}/{status.wanted} replicas: {failure.what}")
         return status
-
-
-def _recorded_launch(platform: Platform, slot: Slot) -> Launch:
-    """Raises `Refused` where it is not known, or the artifact is gone, `ConfigInvalid`."""
-    recipe = recall(platform.target.ledger, slot)
-    stored = platform.artifacts.stored(slot.version)
-    if stored is None or stored.digest != slot.digest:
-        raise Refused(
-            f"The artifact of {slot.describe()} is not stored any more.",
-            state="Traffic is where it was.",
-            advice=f"Release {slot.version} again with `--allow-downgrade`, or a fixed version.",
-        )
-    return platform.launch(replace(recipe, artifact=stored))
 
 
 def _prove(attempt: RollbackAttempt, slot: Slot) -> None:

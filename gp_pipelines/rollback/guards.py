@@ -11,7 +11,7 @@ from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.alerts.contract import Alert
 from gp_pipelines.model import MovedBy, Slot, TrafficRecord
 from gp_pipelines.platform import Platform
-from gp_pipelines.restrictions import Snooze
+from gp_pipelines.restrictions import Restoring, Snooze
 from gp_pipelines.rollbacks import Rollback
 from gp_pipelines.services import Service
 
@@ -27,6 +27,7 @@ class Situation:
     now: datetime
     automatic_today: int
     snoozed: Snooze | None
+    restoring: Restoring | None
     rollback: Rollback | None  # what was begun for the live release, if anything
 
 
@@ -48,6 +49,7 @@ def situation(platform: Platform) -> Situation:
         now=reading.now,
         automatic_today=restrictions.automatic_today(ledger, record, reading.now),
         snoozed=restrictions.snoozed(ledger, reading.now),
+        restoring=restrictions.restoring(ledger),
         rollback=rollbacks.found(ledger, record.live.release_id) if record.live else None,
     )
 
@@ -103,6 +105,8 @@ def _not_allowed(there: Situation) -> str:
     """What holds every alert back."""
     record, alerts = there.record, there.service.alerts
     assert record.live is not None
+    if there.restoring is not None:
+        return there.restoring.describe()
     if record.previous is None:
         return "there is no previous version"
     if record.moved_by is not MovedBy.RELEASE:

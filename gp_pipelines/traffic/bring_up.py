@@ -1,7 +1,10 @@
 """Bringing a slot up behind a color that is not live: start it, wait for it, show its preview."""
 
+from dataclasses import replace
+from itertools import count
+
 from gp_pipelines.errors import StepFailed
-from gp_pipelines.model import Progress, Slot
+from gp_pipelines.model import Color, Progress, Slot, TrafficRecord, short_id
 from gp_pipelines.services import Service
 from gp_pipelines.targets.contract import Launch, SlotStatus, Target
 from gp_pipelines.traffic import colors
@@ -27,6 +30,13 @@ def bring_up(
     colors.point(hold, target.traffic, slot.color, slot)
     wait_for_preview(hold, target, service.identity.path, slot)
     return status
+
+
+def slot_again(target: Target, record: TrafficRecord, old: Slot, color: Color) -> Slot:
+    """`old` in a new slot on `color`: the same release, under a name that nobody has."""
+    taken = {each.slot.name for each in target.slots.list()} | {k.slot.name for k in record.kept}
+    names = (f"{record.service}-{color}-{short_id(old.release_id)}-{n}" for n in count(2))
+    return replace(old, name=next(name for name in names if name not in taken), color=color)
 
 
 def wait_for_preview(hold: Hold, target: Target, path: str, slot: Slot) -> None:

@@ -16,6 +16,7 @@ EVENT = {
     MovedBy.RELEASE: "switch",
     MovedBy.SWITCH_BACK: "switch_back",
     MovedBy.ROLLBACK: "rollback",
+    MovedBy.RESTORE: "restore",
     MovedBy.REPAIR: "repair",
 }
 
@@ -95,6 +96,9 @@ def _moved_release(record: TrafficRecord) -> str | None:
 
 def _before(record: TrafficRecord) -> Slot | None:
     """What was live before the last move, as far as the record still knows it."""
+    if record.moved_by is MovedBy.RESTORE:  # it stood on the other color
+        live = record.live
+        return next((k.slot for k in record.kept if live and k.slot.color is not live.color), None)
     return record.previous if record.undone is None else _undone(record)
 
 

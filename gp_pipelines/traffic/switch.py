@@ -48,7 +48,7 @@ def switch(hold: Hold, target: Target, service: Service, to: Slot, progress: Pro
     even that was not possible: the message says where traffic is), `FenceLost`.
     """
     before = hold.read().record
-    _require_switchable(target, before, to)
+    require_switchable(target, before, to)
     colors.point(hold, target.traffic, to.color, to)
     lost_before = target.entrance.lost()
     start = hold.clock()
@@ -150,7 +150,8 @@ def switch_back(
     return seen
 
 
-def _require_switchable(target: Target, record: TrafficRecord, to: Slot) -> None:
+def require_switchable(target: Target, record: TrafficRecord, to: Slot) -> None:
+    """Raise `Refused` where `to` may not take the traffic, `StepFailed` where it can't."""
     require_confirmed(record)
     kept = record.kept_slot(to.name)
     if kept is not None and kept.state not in (SlotState.WAITING, SlotState.WARM):

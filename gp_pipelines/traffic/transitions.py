@@ -121,6 +121,33 @@ def restoring(record: TrafficRecord, slot: Slot, now: datetime, seconds: float) 
     return replace(record, previous=slot, kept=(*_without(record.kept, slot.name), kept))
 
 
+def restored(
+    record: TrafficRecord, to: Slot, now: datetime, *, confirm_seconds: float
+) -> TrafficRecord:
+    """A restore moves traffic to `to`, the only slot that works with the restored data.
+
+    Whatever stands beside it works with the old ones: nothing goes back there, and it is due.
+    """
+    kept = _without(record.kept, to.name)
+    if record.live is not None:
+        kept = (*kept, KeptSlot(record.live, SlotState.KEPT, now))
+    return replace(
+        record,
+        live=to,
+        previous=None,
+        moved_by=MovedBy.RESTORE,
+        mover=record.holder,
+        switched_at=now,
+        confirmed=False,
+        confirm_by=now + timedelta(seconds=confirm_seconds),
+        undone=None,
+        kept=tuple(
+            k if k.state is SlotState.RETIRING else KeptSlot(k.slot, SlotState.KEPT, now)
+            for k in kept
+        ),
+    )
+
+
 def _went_back(
     record: TrafficRecord,
     now: datetime,

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from gp_pipelines.cleanup.job import cleanup_job, reconcile_job
+from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.cleanup.sensors import cleanup_schedule, reconcile_sensor
 from gp_pipelines.cleanup.watch import AGAIN_AFTER_SECONDS, SUSPECT_AFTER_SECONDS
 from gp_pipelines.model import Color, Holder, KeptSlot, Slot, SlotState, TrafficRecord
@@ -71,7 +72,8 @@ def sensor_tick(
     monkeypatch.setattr("gp_pipelines.cleanup.sensors.time.time", lambda: at)
     job = reconcile_job(platforms.services)
     sensor = reconcile_sensor(platforms, job)  # type: ignore[arg-type]
-    defs = dg.Definitions(jobs=[job], sensors=[sensor], resources={"platforms": platforms})
+    resources = {"platforms": platforms, "reconcile": reconcile}
+    defs = dg.Definitions(jobs=[job], sensors=[sensor], resources=resources)
     with dg.build_sensor_context(definitions=defs, cursor=cursor) as context:
         return sensor.evaluate_tick(context)
 

@@ -1,4 +1,5 @@
-"""Releases on the real local target, in a process that kills itself with SIGKILL at a certain call.
+"""Releases and rollbacks on the real local target, in a process that kills itself with SIGKILL at a
+certain call.
 
 It dies there as by any `kill -9`: no handler runs, its heart stops with it.
 """
@@ -11,13 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.errors import FenceLost, GpError
-from gp_pipelines.model import Artifact, Holder, SlotState, TrafficRecord
+from gp_pipelines.model import Artifact, Holder, MovedBy, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import engine
 from gp_pipelines.release.attempt import Attempt, RunIdentity
 from gp_pipelines.release.planning import ReleaseRequest, plan
+from gp_pipelines.rollback import engine as rollback
+from gp_pipelines.rollback.assessment import Already
+from gp_pipelines.rollback.attempt import RollbackAttempt
+from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.services import SecretSource, Service
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.target import LocalTarget
@@ -43,6 +49,8 @@ IN_STATE: dict[str, Condition] = {
     "any": lambda record: True,
     "moved": lambda record: not record.confirmed,
     "confirmed": lambda record: record.confirmed and _live_number(record) == 2,
+    "rolled back": lambda record: record.confirmed and record.moved_by is MovedBy.ROLLBACK,
+    "reserved": lambda record: record.previous is not None and record.previous.name.endswith("-2"),
     "retiring": lambda record: any(k.state is SlotState.RETIRING for k in record.kept),
 }
 
@@ -107,9 +115,33 @@ def release(place: Place, version: str, run_id: str) -> None:
         attempt.close()
 
 
-def release_killed(place: Place, version: str, run_id: str, kill: Kill) -> int:
-    """Returns how the process ended: -9 where it was killed."""
-    process = _processes.Process(target=_release_killed, args=(place, version, run_id, kill))
+def roll_back(place: Place, release_id: str, run_id: str) -> Already | rollback.RolledBack:
+    """With the steps of the job."""
+    platform = place.platform()
+    attempt = RollbackAttempt(platform, RollbackRequest(release_id), run_id, "a person", _silent)
+    try:
+        found = attempt.begin()
+        if isinstance(found, Already):
+            return found
+        rollback.restore_previous(attempt, found)
+        done = rollback.switch_back(attempt, found)
+        rollback.quarantine(attempt, found, done)
+        rollback.conclude(attempt, found, done)
+        return done
+    except GpError as error:
+        attempt.failed(error)
+        raise
+    finally:
+        attempt.close()
+
+
+def clean_up(place: Place) -> None:
+    cleanup(place.platform(), Holder("c", "c", "cleanup", "a test"), _silent)
+
+
+def killed(place: Place, kill: Kill, work: Callable[..., object], *arguments: str) -> int:
+    """`work(place, *arguments)`. Returns how its process ended: -9 where it was killed."""
+    process = _processes.Process(target=_killed, args=(place, kill, work, arguments))
     process.start()
     process.join(SECONDS)
     assert process.exitcode is not None, "it did not end"
@@ -125,9 +157,11 @@ def end_what_is_left(place: Place) -> list[str]:
         hold.leave()
 
 
-def _release_killed(place: Place, version: str, run_id: str, kill: Kill) -> None:
+def _killed(
+    place: Place, kill: Kill, work: Callable[..., object], arguments: tuple[str, ...]
+) -> None:
     _arm(place, kill)
-    release(place, version, run_id)
+    work(place, *arguments)
 
 
 def _arm(place: Place, kill: Kill) -> None:

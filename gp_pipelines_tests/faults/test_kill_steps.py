@@ -19,9 +19,9 @@ from gp_pipelines_tests.faults.kill_steps import (
     Place,
     end_what_is_left,
     release,
-    release_killed,
     with_short_times,
 )
+from gp_pipelines_tests.faults.kill_steps import killed as killed_at
 from gp_pipelines_tests.load import Load
 from gp_pipelines_tests.load.results import Results
 from gp_pipelines_tests.targets.local.live_stack import LiveStack
@@ -83,7 +83,7 @@ def one_kill(subject: LocalSubject, artifact: Path, log: Path, name: str) -> Kil
     target = subject.target
     release(place, "v1", "aaaaaaaa-first")
     with Load(target.entrance.url, log, rate=RATE, timeout=PATIENCE) as load:
-        code = release_killed(place, "v2", "bbbbbbbb-killed", kill)
+        code = killed_at(place, kill, release, "v2", "bbbbbbbb-killed")
         end_what_is_left(place)
         record, standing = target.traffic.read().record, target.slots.list()
         left = unfinished(record, standing)

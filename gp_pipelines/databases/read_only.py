@@ -25,18 +25,23 @@ _IS_SET: LiteralString = """
     SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
     WHERE d.datname = current_database() AND %s = ANY (s.setconfig)
 """
-_END_SESSIONS: LiteralString = """
-    SELECT pid, usename, application_name, pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-      AND backend_type = 'client backend' AND backend_start < %s
+# Of others' sessions a role may see little more than that they are there.
+_SESSIONS: LiteralString = """
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
+      AND coalesce(backend_type = 'client backend', true) AND coalesce(backend_start < %s, true)
+"""
+_END_SESSIONS: LiteralString = f"""
+    SELECT pid, pg_terminate_backend(pid) {_SESSIONS}
       AND (usename = current_user OR pg_has_role(usename, 'MEMBER')
            OR pg_has_role('pg_signal_backend', 'MEMBER'))
 """
-_OTHERS: LiteralString = """
-    SELECT pid, usename, application_name FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-      AND backend_type = 'client backend' AND backend_start < %s
-"""
+_OTHERS: LiteralString = f"SELECT pid, usename, application_name {_SESSIONS}"
+
+
+def write_all_the_same(session: Session) -> None:
+    """Let `session` itself change something, also where the database has been made read-only."""
+    session.execute(sql.SQL("SET {} = off").format(sql.Identifier(SETTING)))
 
 
 def make_read_only(

@@ -5,7 +5,8 @@ changes something there: a run that was stopped in between finds its session gon
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -17,7 +18,12 @@ from gp_pipelines.databases.contents import Relation, RowCount, relations
 from gp_pipelines.databases.contract import Backup
 from gp_pipelines.databases.encoding import create_database, read_encoding
 from gp_pipelines.databases.pg_tools import PgTools, in_bytes, jobs_for
-from gp_pipelines.databases.read_only import make_read_only, make_writable, require_read_only
+from gp_pipelines.databases.read_only import (
+    make_read_only,
+    make_writable,
+    require_read_only,
+    write_all_the_same,
+)
 from gp_pipelines.databases.store import BackupStore
 from gp_pipelines.errors import Refused, StepFailed
 from gp_pipelines.model import Progress, short_id
@@ -66,14 +72,14 @@ class PostgresRestorer:
                 )
 
     def protect(self, name: str, allowed: Callable[[], object], progress: Progress) -> int:
-        with self.admin.to(name).session(self._application) as session:
+        with self._session(self.admin.to(name)) as session:
             ended = make_read_only(session, self._role(name), allowed, progress)
         require_read_only(self.connector.to(name))
         return ended
 
     def unprotect(self, name: str) -> None:
         role = self._role(name)
-        with self.admin.to(name).session() as session:
+        with self._session(self.admin.to(name), "gp-restore-end") as session:
             self._end_own(session)
             make_writable(session, role)
 
@@ -108,7 +114,7 @@ class PostgresRestorer:
         return f"{len(rows)} tables with {sum(rows.values()):,} rows are as they were backed up"
 
     def drop(self, name: str) -> None:
-        with self.admin.session() as session:
+        with self._session(self.admin, "gp-restore-end") as session:
             self._end_own(session)
             session.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
@@ -117,6 +123,13 @@ class PostgresRestorer:
     @property
     def _application(self) -> str:
         return f"gp-restore-{short_id(self.run_id)}"
+
+    @contextmanager
+    def _session(self, connector: Connector, application: str = "") -> Iterator[Session]:
+        """By default one of this restore's own, which are ended with it."""
+        with connector.session(application or self._application) as session:
+            write_all_the_same(session)
+            yield session
 
     def _role(self, name: str) -> str:
         """The service's own."""
@@ -130,7 +143,7 @@ class PostgresRestorer:
                 session.info.user,
                 session.info.dbname,
             )
-        with self.admin.session(self._application) as session:
+        with self._session(self.admin) as session:
             allowed()
             create_database(session, name, encoding)
             own_and_open(session, name, role, like)

@@ -134,6 +134,7 @@ def _loaded(
                 progress=lambda line: None,
             )
             bookkeeping.copy_rows(live, session)
+            _forget_other_servers(session)
         notes += _incomplete(failed)
         yield Shadow(
             server=server,
@@ -161,6 +162,16 @@ def _drop(session: Session) -> None:
     session.execute(
         sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DATABASE))
     )
+
+
+def _forget_other_servers(session: Session) -> None:
+    """A foreign table of the shadow must not lead to the real data behind the original's."""
+    mappings = session.execute("SELECT srvname, usename FROM pg_user_mappings").fetchall()
+    for server, user in mappings:
+        who = sql.SQL("PUBLIC") if user == "public" else sql.Identifier(str(user))
+        session.execute(
+            sql.SQL("DROP USER MAPPING FOR {} SERVER {}").format(who, sql.Identifier(str(server)))
+        )
 
 
 def _require_version(live: Connector, session: Session, ours: int) -> None:

@@ -1,0 +1,115 @@
+"""The check: would the version that is live still work after these migrations?"""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from gp_pipelines.databases.compatibility import (
+    catalogue,
+    difference,
+    locks,
+    query_rules,
+    squawk,
+)
+from gp_pipelines.databases.compatibility.change import Change
+from gp_pipelines.databases.compatibility.finding import Finding, Report, Severity
+from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.old_queries import OldQueries, seen_by_server
+from gp_pipelines.databases.compatibility.queries import try_queries
+from gp_pipelines.databases.compatibility.replay import Failure, Replayed, replay
+from gp_pipelines.databases.compatibility.running_version import running_version
+from gp_pipelines.databases.compatibility.shadow import (
+    APPLICATION,
+    Shadow,
+    read_only,
+    require_role,
+    shadow_of,
+)
+from gp_pipelines.databases.compatibility.usage import Usage
+from gp_pipelines.databases.connection import Connector
+from gp_pipelines.databases.pg_tools import PgTools
+from gp_pipelines.databases.verification import Scratch
+from gp_pipelines.model import Progress
+
+LARGE_TABLE_MB = 100
+SECONDS = 600.0
+
+
+def check(
+    live: Connector,
+    migrations: Sequence[SqlFile] | MigrateCommand,
+    *,
+    scratch: Scratch,
+    tools: PgTools,
+    queries: OldQueries | None = None,
+    role: str | None = None,
+    large_table_mb: int = LARGE_TABLE_MB,
+    progress: Progress,
+    timeout: float = SECONDS,
+) -> Report:
+    """Try `migrations` on a shadow of the live database, which is only read.
+
+    `scratch` is a server with the settings of `shadow.SERVER_SETTINGS`. Without `queries`, what
+    pg_stat_statements has seen on the live server is tried, and everything else that the schema
+    offers is taken to be in use. `role` is the one that the live version runs as; without it, the
+    one that `live` connects as.
+
+    Raises `Refused` for a server of a newer version or an unknown role, `StepFailed` where the
+    check itself fails, and `TargetUnavailable` if a server goes away.
+    """
+    deadline = time.monotonic() + timeout
+    with read_only(live) as session:
+        role = role or session.info.user
+        require_role(session, role)
+        known = queries or seen_by_server(session, role)
+        weights = locks.Weights(locks.table_sizes(session), large_table_mb * locks.MB)
+        major = session.info.server_version // 10000
+    with shadow_of(
+        live, scratch=scratch, tools=tools, deadline=deadline, progress=progress
+    ) as shadow:
+        change, replayed, of_queries = _try(shadow, role, known, migrations, progress)
+        found = [
+            *shadow.notes,
+            *_failed(replayed.failure),
+            *of_queries,
+            *difference.findings(change, role),
+            *locks.findings(change, replayed.executed, weights),
+        ]
+    explained = {each.statement for each in found}
+    return Report.of([*found, *squawk.findings(replayed.executed, explained, major)])
+
+
+def _try(
+    shadow: Shadow,
+    role: str,
+    queries: OldQueries,
+    migrations: Sequence[SqlFile] | MigrateCommand,
+    progress: Progress,
+) -> tuple[Change, Replayed, list[Finding]]:
+    progress(f"trying {len(queries.statements)} queries before the migration")
+    with shadow.database.session(APPLICATION) as session:
+        before = catalogue.read(session, role)
+    worked = try_queries(shadow, role, queries.statements, before, {})
+    with running_version(shadow, role, worked) as running:
+        progress("applying the migration to the shadow")
+        replayed = replay(shadow, migrations, progress)
+        open_sessions = running.errors()
+    progress("trying the queries after it")
+    with shadow.database.session(APPLICATION) as session:
+        after = catalogue.read(session, role)
+    types = {each.query: each.types for each in worked if each.works and each.preparable}
+    work = try_queries(shadow, role, queries.statements, after, types)
+    usage = Usage(before, worked, work, complete=queries.complete)
+    change = Change(before, after, usage, replayed.seen)
+    return change, replayed, query_rules.findings(change, worked, work, open_sessions)
+
+
+def _failed(failure: Failure | None) -> Iterator[Finding]:
+    if failure is not None:
+        yield Finding(
+            Severity.BREAKING,
+            "does-not-apply",
+            failure.source,
+            f"the migration itself: {failure.error}",
+            "Correct it; nothing of it was applied to the live database.",
+            failure.statement,
+        )

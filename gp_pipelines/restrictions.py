@@ -16,6 +16,7 @@ from gp_pipelines.targets.contract import Ledger
 
 KIND = "restrictions"
 QUARANTINE = "quarantine"
+RESTORING = "restoring"
 DAY = timedelta(days=1)
 
 
@@ -142,21 +143,23 @@ def snoozed(ledger: Ledger, now: datetime) -> Snooze | None:
 
 
 def begin_restoring(ledger: Ledger, found: Restoring) -> None:
-    ledger.put(KIND, "restoring", {**asdict(found), "at": found.at.isoformat()})
+    """Each run's own document: one that writes too late, without its fence, hides no other's."""
+    ledger.put(RESTORING, found.run_id, {**asdict(found), "at": found.at.isoformat()})
+
+
+def all_restoring(ledger: Ledger) -> list[Restoring]:
+    """The newest first: a living one, and what dead runs have left of others."""
+    found = [_restoring(document) for document in ledger.list(RESTORING).values()]
+    return sorted(found, key=lambda each: each.at, reverse=True)
 
 
 def restoring(ledger: Ledger) -> Restoring | None:
-    document = ledger.get(KIND, "restoring")
-    if document is None:
-        return None
-    slot = Slot(**{**document["slot"], "color": Color(document["slot"]["color"])})
-    at = datetime.fromisoformat(document["at"])
-    return Restoring(**{**document, "at": at, "slot": slot})
+    return next(iter(all_restoring(ledger)), None)
 
 
-def end_restoring(ledger: Ledger) -> None:
+def end_restoring(ledger: Ledger, run_id: str) -> None:
     """The restore is over, one way or the other."""
-    ledger.delete(KIND, "restoring")
+    ledger.delete(RESTORING, run_id)
 
 
 def require_not_restoring(ledger: Ledger, service: str) -> None:
@@ -203,6 +206,12 @@ def require_not_quarantined(ledger: Ledger, service: str, digest: str, config_ha
         advice="Release the fixed version: it may be released at once. If this one was not to "
         f"blame: `gp quarantine {service} {found.version} --lift --reason …`.",
     )
+
+
+def _restoring(document: Mapping[str, Any]) -> Restoring:
+    slot = Slot(**{**document["slot"], "color": Color(document["slot"]["color"])})
+    at = datetime.fromisoformat(document["at"])
+    return Restoring(**{**document, "at": at, "slot": slot})
 
 
 def _key(digest: str, config_hash: str) -> str:

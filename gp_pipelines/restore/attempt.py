@@ -9,7 +9,7 @@ from gp_pipelines import restores, restrictions
 from gp_pipelines.errors import ConfigInvalid, FenceLost, GpError, Refused
 from gp_pipelines.model import Holder, Progress, short_id
 from gp_pipelines.platform import Platform
-from gp_pipelines.restore.choice import UNCHANGED, Choice, choose, database_of
+from gp_pipelines.restore.choice import UNCHANGED, Choice, choose, database_of, require_settled
 from gp_pipelines.restore.request import RestoreRequest
 from gp_pipelines.restore.unfinished import end_restore
 from gp_pipelines.restores import Restore
@@ -22,7 +22,7 @@ Reconcile = Callable[[Hold, Platform, Progress], list[str]]
 
 # PostgreSQL cuts longer names, and two of them may be the same then.
 LONGEST_NAME = 63
-_OF_A_RESTORE = re.compile(r"_restored_[0-9a-f]{8}$")
+_OF_A_RESTORE = re.compile(r"_restored_[0-9a-z]{1,8}$")
 
 
 class RestoreAttempt:
@@ -80,8 +80,8 @@ class RestoreAttempt:
     def restoring(self) -> Restoring:
         """What this run began, read under its fence. Raises `FenceLost`."""
         self.hold.read()
-        found = restrictions.restoring(self.platform.target.ledger)
-        if found is None or found.run_id != self.run_id:
+        found = self._begun()
+        if found is None:
             raise FenceLost(
                 f"The restore of {self.platform.service.name} was ended by somebody else.",
                 state="This run changed nothing since, and stops.",
@@ -96,12 +96,11 @@ class RestoreAttempt:
         """Undo, or finish, what was begun. Raises nothing that is expected: what can't be ended
         now is left to the reconciler, and said.
         """
-        hold, ledger = self._hold, self.platform.target.ledger
+        hold = self._hold
         if hold is None:
             return
         try:
-            begun = restrictions.restoring(ledger)
-            if begun is None or begun.run_id != self.run_id:
+            if self._begun() is None:
                 return
             drain = self.platform.service.timeouts.drain
             with hold.step(drain * 4):
@@ -115,8 +114,8 @@ class RestoreAttempt:
     def last_words(self) -> dict[str, str]:
         """The last log lines of the slot with the restored data, by replica. Before it is gone."""
         with suppress(GpError):
-            begun = restrictions.restoring(self.platform.target.ledger)
-            if begun is not None and begun.run_id == self.run_id:
+            begun = self._begun()
+            if begun is not None:
                 return dict(self.platform.target.slots.logs(begun.slot.name))
         return {}
 
@@ -128,6 +127,10 @@ class RestoreAttempt:
             if self._hold is not None:
                 self._hold.leave()
                 self._hold = None
+
+    def _begun(self) -> Restoring | None:
+        every = restrictions.all_restoring(self.platform.target.ledger)
+        return next((each for each in every if each.run_id == self.run_id), None)
 
     def _require_confirmed(self) -> None:
         request, service = self.request, self.platform.service.name
@@ -152,6 +155,7 @@ class RestoreAttempt:
         platform, request = self.platform, self.request
         target, database = platform.target, database_of(platform)
         record = self.hold.read().record
+        require_settled(record)
         again = choose(platform, request, [choice.listed], record)  # proved again under the fence
         if (again.live, again.to_run) != (choice.live, choice.to_run):
             raise Refused(

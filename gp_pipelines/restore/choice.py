@@ -59,6 +59,15 @@ def choose(
             state=UNCHANGED,
             advice=f"Release a version first: `gp release {record.service} VERSION`.",
         )
+    chosen = _backup(record.service, request.backup, listed)
+    return Choice(record.service, chosen, live, _to_run(platform, live, request.version))
+
+
+def require_settled(record: TrafficRecord) -> None:
+    """Raise `Refused` while the last move is unconfirmed, or a release waits.
+
+    To be asked under the fence, once what dead runs left is ended.
+    """
     require_confirmed(record)
     if record.waiting is not None:
         raise Refused(
@@ -67,8 +76,6 @@ def choose(
             state=UNCHANGED,
             advice=f"First `gp reject {record.service}` (or promote it).",
         )
-    chosen = _backup(record.service, request.backup, listed)
-    return Choice(record.service, chosen, live, _to_run(platform, live, request.version))
 
 
 def database_of(platform: Platform) -> Database:

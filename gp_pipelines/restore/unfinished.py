@@ -9,7 +9,7 @@ stays read-only. Each step may be killed and done again; what was begun is forgo
 from gp_pipelines import restores, restrictions
 from gp_pipelines.databases import location
 from gp_pipelines.databases.location import Location
-from gp_pipelines.model import Progress, SlotState
+from gp_pipelines.model import MovedBy, Progress, SlotState
 from gp_pipelines.platform import Platform
 from gp_pipelines.restore.choice import database_of
 from gp_pipelines.restrictions import Restoring
@@ -21,25 +21,27 @@ DIED = "its run ended before the restore did"
 
 
 def end_restore(hold: Hold, platform: Platform, progress: Progress, why: str = DIED) -> list[str]:
-    """End what was begun, if anything was; what was done, in words. Raises `FenceLost`.
+    """End whatever was begun; what was done, in words. Raises `FenceLost`.
 
     `why` it was not finished. While the traffic that it has moved is unconfirmed, the slots that
     work with the old database stay; so it is to be called again after that.
     """
     hold.read()
-    begun = restrictions.restoring(platform.target.ledger)
-    if begun is None:
-        return []
-    if _has_moved(hold, platform, begun):
-        return _finish(hold, platform, begun, progress)
-    return _undo(hold, platform, begun, progress, why)
+    done = []
+    for begun in restrictions.all_restoring(platform.target.ledger):
+        if _has_moved(hold, platform, begun):
+            done += _finish(hold, platform, begun, progress)
+        else:
+            done += _undo(hold, platform, begun, progress, why)
+    return done
 
 
 def _has_moved(hold: Hold, platform: Platform, begun: Restoring) -> bool:
-    live = hold.read().record.live
+    record = hold.read().record
     there = location.found(platform.target.ledger)
-    is_live = live is not None and live.name == begun.slot.name
-    return is_live or (there is not None and there.name == begun.new_database)
+    by_it = record.mover is not None and record.mover.run_id == begun.run_id
+    moved = record.moved_by is MovedBy.RESTORE and by_it
+    return moved or (there is not None and there.name == begun.new_database)
 
 
 def _finish(hold: Hold, platform: Platform, begun: Restoring, progress: Progress) -> list[str]:
@@ -59,27 +61,37 @@ def _finish(hold: Hold, platform: Platform, begun: Restoring, progress: Progress
             retire(hold, platform.target, kept.slot, drain, why, progress)
             done.append(f"retired {kept.slot.describe()}: {why}")
     restores.ended(ledger, begun.run_id, "done", hold.read().now)
-    restrictions.end_restoring(ledger)
+    restrictions.end_restoring(ledger, begun.run_id)
     return [*done, f"the restore of backup {begun.backup} is done"]
 
 
 def _undo(
     hold: Hold, platform: Platform, begun: Restoring, progress: Progress, why: str
 ) -> list[str]:
-    target, restorer = platform.target, database_of(platform).restorer(begun.run_id)
+    target, database = platform.target, database_of(platform)
+    restorer, done = database.restorer(begun.run_id), []
     hold.read()
-    restorer.unprotect(begun.old_database)  # first: users may write again
-    done = [f"{begun.old_database} can be written to again: {why}"]
-    progress(done[0])
-    if target.slots.get(begun.slot.name) is not None:
+    if begun.old_database == database.name():  # else another restore has taken its place
+        restorer.unprotect(begun.old_database)  # first: users may write again
+        done.append(f"{begun.old_database} can be written to again: {why}")
+        progress(done[0])
+    if _stands_for_nothing(hold, platform, begun):
         remove(hold, target, begun.slot, platform.service.timeouts.drain, progress)
         done.append(f"removed {begun.slot.name}")
     _put_previous_back(hold, platform)
     hold.read()
     restorer.drop(begun.new_database)
     restores.ended(target.ledger, begun.run_id, "failed", hold.read().now, why)
-    restrictions.end_restoring(target.ledger)
+    restrictions.end_restoring(target.ledger, begun.run_id)
     return [*done, f"removed {begun.new_database}: the restore of {begun.backup} is undone"]
+
+
+def _stands_for_nothing(hold: Hold, platform: Platform, begun: Restoring) -> bool:
+    """Its slot stands, and is not another restore's of that name."""
+    record, name = hold.read().record, begun.slot.name
+    is_live = record.live is not None and record.live.name == name
+    stands = platform.target.slots.get(name) is not None
+    return stands and not is_live and record.kept_slot(name) is None
 
 
 def _put_previous_back(hold: Hold, platform: Platform) -> None:

@@ -106,6 +106,8 @@ class Rules:
             found += self._released(before, after)
         elif after.moved_by is MovedBy.ROLLBACK:
             found += self._rolled_back(before, after)
+        elif after.moved_by is MovedBy.RESTORE:
+            found += self._data_restored(before, after)
         elif before.confirmed or before.moved_by is not MovedBy.RELEASE:
             found.append("a switch back of what was no unconfirmed release")
         elif after.live != before.previous or after.previous is not None:
@@ -154,6 +156,23 @@ class Rules:
         undone = after.kept_slot(before.live.name)
         if undone is None or undone.state is not SlotState.KEPT:
             found.append("a rollback that does not keep what it undid")
+        return found
+
+    def _data_restored(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
+        """A move to the one slot that works with restored data; all others have the old ones."""
+        found = []
+        if after.holder is None or after.holder.kind != "restore":
+            found.append("a restore by what is none")
+        if not before.confirmed:
+            found.append("a restore on top of an unconfirmed move")
+        if after.live is None or self._world.ready(after.live.name) < after.live.replicas:
+            found.append("a restore to a slot that is not ready")
+        if after.previous is not None:
+            found.append("a restore that leaves a way back onto the old data")
+        if any(kept.state in (SlotState.WARM, SlotState.WAITING) for kept in after.kept):
+            found.append("a restore that leaves a slot with the old data to be switched to")
+        if before.live is not None and after.kept_slot(before.live.name) is None:
+            found.append("a restore that forgets what was live before")
         return found
 
     def _counted(self, before: TrafficRecord, after: TrafficRecord) -> list[str]:
@@ -228,6 +247,8 @@ class Rules:
             now = after.kept_slot(kept.slot.name)
             if now == kept or after.live == kept.slot:
                 continue
+            if after.moved_by is MovedBy.RESTORE and after.live != before.live:
+                continue  # see _data_restored
             if not after.confirmed and after.live == before.live:
                 found.append(f"{kept.slot.name} was {kept.state}, and changed while unconfirmed")
             if now is not None and now.state is kept.state and now.deadline != kept.deadline:

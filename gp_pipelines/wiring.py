@@ -1,10 +1,12 @@
 """The one place that knows which drivers stand behind the contracts."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from shutil import disk_usage
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from gp_pipelines.alerts.contract import Feed
@@ -113,6 +115,32 @@ class Platforms:
             admin=embedded.superuser_url if is_embedded else None,
             room=lambda: disk_usage(self.home.postgres).free if is_embedded else None,
         )
+
+
+@contextmanager
+def scratch_apart(settings: tuple[str, ...]) -> Iterator[str]:
+    """A PostgreSQL server for a command that needs no services.yaml: its URL as superuser.
+
+    Nothing of it is left. Raises `TargetUnavailable` if it cannot be started.
+    """
+    from gp_pipelines.targets.local.postgres_place import remove_place
+    from gp_pipelines.targets.local.postgres_scratch import scratch
+
+    with TemporaryDirectory(prefix="gp-") as directory:
+        Path(directory).chmod(0o711)  # the server may be another user's, and has to enter
+        home = Home(Path(directory))
+        try:
+            with scratch(home, settings) as url:
+                yield url
+        finally:
+            remove_place(home)
+
+
+def postgres_program(name: str) -> Path:
+    """One of the embedded PostgreSQL's programs (pg_dump, …)."""
+    from gp_pipelines.targets.local.postgres_programs import bin_directory
+
+    return bin_directory() / name
 
 
 def _secret(service: Service, name: str, source: SecretSource) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gp_pipelines.cli import migrations
 from gp_pipelines.cli.output import exit_codes, give, people, say
 from gp_pipelines.cli.project import Project
 
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(migrations.app, name="migrations")
 
 Service = Annotated[str, typer.Argument(help="A service of services.yaml.")]
 AnyService = Annotated[

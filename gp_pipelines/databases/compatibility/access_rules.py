@@ -49,13 +49,10 @@ def _lost(change: Change, role: str, grant: Grant) -> Iterator[Finding]:
 
 def _severity(change: Change, grant: Grant) -> Severity:
     """Where all queries are known, those that fail for want of it are findings of their own."""
-    if grant.kind == "relation":
-        used = change.usage.does(grant.oid, grant.privilege)
-    elif grant.kind == "sequence":
+    used = not change.usage.complete
+    if grant.kind == "sequence":
         # nextval() asks for it when it is called, which explaining a query does not show.
         used = grant.privilege == "USAGE" and _fills_an_insert(change, grant.oid)
-    else:
-        used = not change.usage.complete
     return Severity.BREAKING if used else Severity.NOTE
 
 

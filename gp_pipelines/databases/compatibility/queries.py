@@ -175,7 +175,9 @@ def _operations(
         assert isinstance(relation, int)
         names[f"{schema}.{name}"] = relation
         found.setdefault(relation, set()).add("WRITE" if mode == "RowExclusiveLock" else "SELECT")
-    for node in _nodes(plan[0][0]["Plan"]) if plan else ():
+    # A rule may turn one query into several plans, or into none.
+    plans = [each["Plan"] for each in (plan[0] if plan else ()) if "Plan" in each]
+    for node in (node for each in plans for node in _nodes(each)):
         table = names.get(f"{node.get('Schema')}.{node.get('Relation Name')}")
         if node["Node Type"] == "ModifyTable" and table is not None:
             found[table].discard("WRITE")

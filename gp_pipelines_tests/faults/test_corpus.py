@@ -118,8 +118,5 @@ def test_the_truth(case: Case, database: Callable[[Case], str]) -> None:
                     )
                 if not now.error:
                     assert (now.rows < worked[number].rows) == query.loses, query.sql
-    breaks = any(query.breaks for query in case.queries)
-    if case.expected == "breaking":
-        assert breaks, "nothing breaks"
-    else:
-        assert not breaks
+    assert proof.may_connect(url, case.role) is not case.cannot_connect
+    assert case.breaks is (case.expected == "breaking")

@@ -49,7 +49,7 @@ def _lost(change: Change, role: str, grant: Grant) -> Iterator[Finding]:
 
 def _severity(change: Change, grant: Grant) -> Severity:
     """Where all queries are known, those that fail for want of it are findings of their own."""
-    used = not change.usage.complete
+    used = not change.usage.complete or grant.kind == "database"
     if grant.kind == "sequence":
         # nextval() asks for it when it is called, which explaining a query does not show.
         used = grant.privilege == "USAGE" and _fills_an_insert(change, grant.oid)
@@ -146,6 +146,8 @@ def _policies(catalogue: Catalogue, relation: Relation) -> frozenset[tuple[str, 
 
 
 def _name(catalogue: Catalogue, grant: Grant) -> str | None:
+    if grant.kind == "database":
+        return "the database"
     if grant.kind == "schema":
         schema = catalogue.schemas.get(grant.oid)
         return schema.name if schema else None

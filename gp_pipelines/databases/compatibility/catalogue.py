@@ -136,7 +136,7 @@ class Schema:
 class Grant:
     """What a role may do, by whatever way it may: as owner, by membership, as everybody."""
 
-    kind: str  # relation, column, function, schema
+    kind: str  # relation, column, sequence, function, schema, database
     oid: int
     number: int  # of a column
     privilege: str
@@ -368,6 +368,10 @@ _GRANTS = """
     SELECT 'schema', o, 0, p
     FROM pg_namespace n, LATERAL (SELECT n.oid AS o) x, unnest(array['USAGE', 'CREATE']) p
     WHERE {own} AND has_schema_privilege({role}, n.oid, p)
+    UNION ALL
+    SELECT 'database', d.oid, 0, 'CONNECT'
+    FROM pg_database d WHERE d.datname = current_database()
+                         AND has_database_privilege({role}, d.oid, 'CONNECT')
 """
 _ACL = """
     SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'relation' END AS kind, o AS oid,

@@ -7,6 +7,7 @@ from gp_pipelines.databases.compatibility.catalogue import Catalogue, Column, Re
 from gp_pipelines.databases.compatibility.recorder import Seen
 from gp_pipelines.databases.compatibility.statements import bare, split
 from gp_pipelines.databases.compatibility.usage import Usage
+from gp_pipelines.databases.connection import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Change:
     after: Catalogue
     usage: Usage
     seen: tuple[Seen, ...]
+    shadow: Session  # as superuser, after the migration
 
     def kept(self) -> Sequence[tuple[Relation, Relation]]:
         """Relations that are there before and after: nothing else can break the old version."""

@@ -1,7 +1,8 @@
 """The check: would the version that is live still work after these migrations?"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from gp_pipelines.databases.compatibility import (
     catalogue,
@@ -10,11 +11,13 @@ from gp_pipelines.databases.compatibility import (
     query_rules,
     squawk,
 )
+from gp_pipelines.databases.compatibility.assumed import queries as assumed_queries
+from gp_pipelines.databases.compatibility.catalogue import Catalogue
 from gp_pipelines.databases.compatibility.change import Change
 from gp_pipelines.databases.compatibility.finding import Finding, Report, Severity
 from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, seen_by_server
-from gp_pipelines.databases.compatibility.queries import try_queries
+from gp_pipelines.databases.compatibility.queries import Outcome, try_queries
 from gp_pipelines.databases.compatibility.replay import Failure, Replayed, replay
 from gp_pipelines.databases.compatibility.running_version import running_version
 from gp_pipelines.databases.compatibility.shadow import (
@@ -66,16 +69,24 @@ def check(
     with shadow_of(
         live, scratch=scratch, tools=tools, deadline=deadline, progress=progress
     ) as shadow:
-        change, replayed, of_queries = _try(shadow, role, known, migrations, progress)
-        found = [
-            *shadow.notes,
-            *_failed(replayed.failure),
-            *of_queries,
-            *difference.findings(change, role),
-            *locks.findings(change, replayed.executed, weights),
-        ]
+        trial = _try(shadow, role, known, migrations, deadline, progress)
+        found = [*shadow.notes, *_judge(shadow, role, trial, weights)]
     explained = {each.statement for each in found}
-    return Report.of([*found, *squawk.findings(replayed.executed, explained, major)])
+    return Report.of([*found, *squawk.findings(trial.replayed.executed, explained, major)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """All that was seen on the shadow."""
+
+    before: Catalogue
+    after: Catalogue
+    worked: tuple[Outcome, ...]  # before the migration
+    work: tuple[Outcome, ...]  # after it
+    assumed: tuple[str, ...]
+    complete: bool
+    in_open_sessions: Mapping[str, str]
+    replayed: Replayed
 
 
 def _try(
@@ -83,24 +94,40 @@ def _try(
     role: str,
     queries: OldQueries,
     migrations: Sequence[SqlFile] | MigrateCommand,
+    deadline: float,
     progress: Progress,
-) -> tuple[Change, Replayed, list[Finding]]:
+) -> _Trial:
     progress(f"trying {len(queries.statements)} queries before the migration")
     with shadow.database.session(APPLICATION) as session:
         before = catalogue.read(session, role)
-    worked = try_queries(shadow, role, queries.statements, before, {})
-    with running_version(shadow, role, worked) as running:
+    assumed = () if queries.complete else assumed_queries(before, migrations)
+    asked = tuple(dict.fromkeys([*queries.statements, *assumed]))
+    worked = try_queries(shadow, role, asked, before, {})
+    of_version = [each for each in worked if each.query not in assumed]
+    with running_version(shadow, role, of_version) as running:
         progress("applying the migration to the shadow")
-        replayed = replay(shadow, migrations, progress)
+        replayed = replay(shadow, migrations, deadline=deadline, progress=progress)
         open_sessions = running.errors()
     progress("trying the queries after it")
     with shadow.database.session(APPLICATION) as session:
         after = catalogue.read(session, role)
     types = {each.query: each.types for each in worked if each.works and each.preparable}
-    work = try_queries(shadow, role, queries.statements, after, types)
-    usage = Usage(before, worked, work, complete=queries.complete)
-    change = Change(before, after, usage, replayed.seen)
-    return change, replayed, query_rules.findings(change, worked, work, open_sessions)
+    work = try_queries(shadow, role, asked, after, types)
+    return _Trial(before, after, worked, work, assumed, queries.complete, open_sessions, replayed)
+
+
+def _judge(shadow: Shadow, role: str, trial: _Trial, weights: locks.Weights) -> Iterator[Finding]:
+    usage = Usage(
+        trial.before, trial.worked, trial.work, complete=trial.complete, assumed=trial.assumed
+    )
+    with shadow.database.session(APPLICATION) as session:
+        change = Change(trial.before, trial.after, usage, trial.replayed.seen, session)
+        yield from _failed(trial.replayed.failure)
+        yield from query_rules.findings(
+            change, trial.worked, trial.work, trial.in_open_sessions, trial.assumed
+        )
+        yield from difference.findings(change, role)
+        yield from locks.findings(change, trial.replayed.executed, weights)
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:

@@ -73,38 +73,48 @@ def _changed(change: Change, relation: Relation, old: Column, new: Column) -> It
 
 
 def _dropped(change: Change, relation: Relation, column: Column) -> Finding:
-    replaced = any(each.name == column.name for each in change.after.columns_of(relation.oid))
+    severity = _of_a_name(change, relation, column)
     return _finding(
         change,
         relation,
         column,
         "column-dropped",
-        _if_unknown(change, relation, replaced),
-        "whatever reads or writes this column."
-        if not change.usage.complete
-        else "no known query of the old version by itself: those that fail are named apart.",
+        severity,
+        "no query of the old version: none of them uses it."
+        if severity is Severity.NOTE
+        else "whatever reads or writes this column.",
         _DROP_LATER,
     )
 
 
 def _renamed(change: Change, relation: Relation, old: Column, new: Column) -> Finding:
-    replaced = any(each.name == old.name for each in change.after.columns_of(relation.oid))
     return _finding(
         change,
         relation,
         old,
         "column-renamed",
-        _if_unknown(change, relation, replaced),
+        _of_a_name(change, relation, old),
         f"queries that call it by its old name (it is {new.name} now).",
         _NEW_COLUMN,
     )
 
 
-def _if_unknown(change: Change, relation: Relation, replaced: bool) -> Severity:
-    """Where all queries are known, the ones that fail are findings of their own."""
+def _of_a_name(change: Change, relation: Relation, column: Column) -> Severity:
+    """Of a column that is not called so any more. Where all queries are known, they tell."""
     if change.usage.complete:
-        return Severity.NOTE
-    return Severity.APPROVAL if replaced else Severity.BREAKING
+        if change.usage.breaks(relation.oid, column.name):
+            return Severity.BREAKING
+        in_use = change.usage.does(relation.oid) and change.usage.mentions(column.name)
+        return Severity.APPROVAL if _replaced(change, column) and in_use else Severity.NOTE
+    return Severity.APPROVAL if _replaced(change, column) else Severity.BREAKING
+
+
+def _replaced(change: Change, column: Column) -> bool:
+    """Another one has its name now, with other contents."""
+    return any(
+        each.name == column.name and each.type == column.type
+        for each in change.after.columns_of(column.relation)
+    )
 
 
 def _retyped(change: Change, relation: Relation, old: Column, new: Column) -> Finding:
@@ -133,17 +143,14 @@ def _retyped(change: Change, relation: Relation, old: Column, new: Column) -> Fi
 
 
 def _must_be_given(change: Change, relation: Relation, new: Column) -> Finding:
-    given = change.usage.inserted(relation.oid, new.number)
-    constants = bool(given) and all(_is_value(now) for _, now in given)
-    safe = not change.usage.writes(relation.oid) or (
-        constants and not change.usage.does(relation.oid, "UPDATE")
-    )
+    left_out = any(_is_null(now) for _, now in change.usage.inserted(relation.oid, new.number))
+    breaks = left_out or change.usage.gives(relation.oid, new)
     return _finding(
         change,
         relation,
         new,
         "not-null-set",
-        Severity.NOTE if safe else Severity.BREAKING,
+        Severity.BREAKING if breaks else Severity.NOTE,
         "writes of the old version that leave it NULL.",
         _FILL_FIRST,
     )
@@ -242,9 +249,8 @@ def _was_key(change: Change, column: Column) -> bool:
     )
 
 
-def _is_value(expression: str) -> bool:
-    """Neither NULL nor a parameter, which may be NULL."""
-    return not expression.upper().startswith("NULL") and "$" not in expression
+def _is_null(expression: str) -> bool:
+    return expression.upper().startswith("NULL")
 
 
 def _is_wider(old: str, new: str) -> bool:

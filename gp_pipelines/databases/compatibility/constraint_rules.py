@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gp_pipelines.databases.compatibility.catalogue import Constraint, Index
 from gp_pipelines.databases.compatibility.change import Change
+from gp_pipelines.databases.compatibility.check_strength import refuses_more
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
 
 _KINDS = {"c": "check", "f": "foreign-key", "p": "primary-key", "u": "unique", "x": "exclusion"}
@@ -43,7 +44,11 @@ def _new(change: Change, constraint: Constraint) -> Iterator[Finding]:
     elif change.is_new(constraint.relation):
         return
     elif constraint.kind == "c":
-        if not _says_what_held(change, constraint) and not _default_satisfies(change, constraint):
+        if not (
+            _says_what_held(change, constraint)
+            or _default_satisfies(change, constraint)
+            or _is_weaker_than_before(change, constraint)
+        ):
             yield _restricts(change, constraint)
     elif constraint.kind in ("p", "u"):
         nulls = _nulls_are_equal(change, constraint.index)
@@ -57,9 +62,39 @@ def _restricts(change: Change, constraint: Constraint) -> Finding:
     return _finding(
         change,
         constraint,
-        Severity.BREAKING if change.usage.writes(constraint.relation) else Severity.NOTE,
+        Severity.BREAKING if _writes_there(change, constraint) else Severity.NOTE,
         f"writes of the old version that do not keep it: {constraint.rule}.",
         _LATER,
+    )
+
+
+def _writes_there(change: Change, constraint: Constraint) -> bool:
+    """Whether the old version decides what is in the constraint's columns.
+
+    What it leaves to their defaults was tried with its queries; but two rows with the same default
+    may be one too many.
+    """
+    if constraint.kind in ("u", "p", "x"):
+        return change.usage.writes(constraint.relation)
+    known = [change.before.columns.get((constraint.relation, each)) for each in constraint.columns]
+    return change.usage.writes(constraint.relation) and (
+        not known
+        or not change.usage.writes_tried(constraint.relation)
+        or any(each is not None and change.usage.gives(each.relation, each) for each in known)
+    )
+
+
+def _is_weaker_than_before(change: Change, constraint: Constraint) -> bool:
+    """It takes the place of another one of the same column, and refuses no more than that."""
+    if len(constraint.columns) != 1:
+        return False
+    column = change.after.columns[constraint.relation, constraint.columns[0]]
+    return any(
+        not refuses_more(change.shadow, column, each, constraint)
+        for oid, each in change.before.constraints.items()
+        if each.kind == "c"
+        and (each.relation, each.columns) == (constraint.relation, constraint.columns)
+        and oid not in change.after.constraints
     )
 
 

@@ -28,6 +28,9 @@ _BLOCKS = {
 _NAME = r'(?P<name>(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))?)'
 _WHOLE = re.compile(rf"(?i)(?P<verb>UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?{_NAME}(?P<rest>.*)")
 _EMPTIES = re.compile(rf"(?i)TRUNCATE\s+(?:TABLE\s+)?(?:ONLY\s+)?{_NAME}")
+_RESTARTS = re.compile(
+    rf"(?i)ALTER\s+(?:SEQUENCE|TABLE)\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}.*\bRESTART\b"
+)
 _REBUILDS = re.compile(
     rf"(?i)(?:VACUUM\s+(?:\([^)]*\bFULL\b[^)]*\)|FULL(?:\s+\w+)*?)|CLUSTER(?:\s+VERBOSE)?)\s+{_NAME}"
 )
@@ -95,7 +98,9 @@ def _judge(change: Change, seen: Seen, before: _Transaction, weights: Weights) -
     read = [
         old[table]
         for table, count in seen.scans.items()
-        if table in old and count > before.scans.get(table, 0)
+        if table in old
+        and count > before.scans.get(table, 0)
+        and not _only_referred_to(change, table, seen)
     ]
     if seen.rewritten is not None and seen.rewritten in old:
         yield _rewritten(old[seen.rewritten], seen, weights)
@@ -112,6 +117,16 @@ def _judge(change: Change, seen: Seen, before: _Transaction, weights: Weights) -
         for relation in read:
             if _strongest(_held(seen.locks).get(relation.oid, set())) is None:
                 yield _whole(relation, seen.statement, weights)
+
+
+def _only_referred_to(change: Change, table: int, seen: Seen) -> bool:
+    """A new foreign key is looked up there: by its index, unless as many rows refer to it."""
+    return any(
+        each.kind == "f" and each.refers == table != each.relation
+        for oid, each in change.after.constraints.items()
+        if oid not in change.before.constraints
+        and (each.relation, "ShareRowExclusiveLock") in seen.locks
+    )
 
 
 def _rewritten(relation: Relation, seen: Seen, weights: Weights) -> Finding:
@@ -179,6 +194,16 @@ def _by_text(change: Change, text: str, weights: Weights) -> Iterator[Finding]:
     elif (match := _WHOLE.match(statement)) and not re.search(r"(?i)\bWHERE\b", match["rest"]):
         for relation in _named(change, match["name"], lambda oid: True):
             yield _whole(relation, text, weights)
+    elif match := _RESTARTS.match(statement):
+        for relation in _named(change, match["name"], lambda oid: True):
+            yield Finding(
+                Severity.APPROVAL,
+                "sequence-restarted",
+                relation.name,
+                "INSERTs of the old version, if it gives them numbers that are taken.",
+                "Let it only count further.",
+                text,
+            )
     elif match := _REBUILDS.match(statement):
         for relation in _named(change, match["name"], lambda oid: True):
             yield Finding(
@@ -204,7 +229,7 @@ def _named(change: Change, name: str, wanted: Callable[[int], bool]) -> Iterator
     plain = name if name.startswith('"') else name.lower()
     for relation in change.before.relations.values():
         same = plain in (relation.name, relation.name.rsplit(".", 1)[-1])
-        if same and relation.is_table and wanted(relation.oid):
+        if same and wanted(relation.oid):
             yield relation
             return
 

@@ -8,6 +8,10 @@ from gp_pipelines.databases.compatibility.change import Change
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
 
 _REFUSES = re.compile(r"(?i)\bRAISE\s+(?!(?:DEBUG|LOG|INFO|NOTICE|WARNING)\b)[\w']")
+_OTHERS = {
+    *("operator", "cast", "collation", "operator class", "text search configuration"),
+    *("text search dictionary", "conversion", "language"),
+}
 _EVENTS = ("INSERT", "UPDATE", "DELETE")
 _LATER = "Drop it once no version that uses it is live or can come back."
 _BESIDE = "Make a new one beside it for the new version."
@@ -22,6 +26,8 @@ def findings(change: Change) -> Iterator[Finding]:
     yield from _types(change)
     yield from _triggers(change)
     yield from _extensions(change)
+    if not change.usage.complete:
+        yield from _others(change)
 
 
 def _functions(change: Change) -> Iterator[Finding]:
@@ -202,3 +208,24 @@ def _extensions(change: Change) -> Iterator[Finding]:
                 "",
                 change.statement(word=name),
             )
+
+
+def _others(change: Change) -> Iterator[Finding]:
+    """What the catalogue that is compared does not hold."""
+    made = {
+        oid
+        for seen in change.seen
+        if seen.moment == "ddl_command_end"
+        for _, _, oid in seen.touched
+    }
+    for seen in change.seen:
+        for kind, identity, oid in seen.touched:
+            if seen.moment == "sql_drop" and kind in _OTHERS and oid not in made:
+                yield Finding(
+                    Severity.BREAKING,
+                    "object-dropped",
+                    f"{kind} {identity}",
+                    "queries that use it.",
+                    _LATER,
+                    seen.statement,
+                )

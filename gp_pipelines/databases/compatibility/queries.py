@@ -26,6 +26,9 @@ PATIENCE = "5s"  # for one query: on a handful of rows
 ROWS_COMPARED = 20
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE"})
 _PREPARABLE = re.compile(r"(?i)\s*(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES|WITH|TABLE|\()")
+_PARAMETER = re.compile(r"\$\d+")
+_COPY = re.compile(r"(?i)\s*COPY\b.*\b(?:STDIN|STDOUT)\b", re.DOTALL)
+_COPY_OUT = re.compile(r"(?i)\bTO\s+STDOUT\b")
 _NO_TYPE = re.compile(r"data type of parameter \$(\d+)")
 
 
@@ -109,7 +112,10 @@ def _explain(session: Session, query: str, types: tuple[str, ...] | None) -> Out
     try:
         with session.transaction(force_rollback=True):
             name = _new_name()
-            known = prepare(session, name, query, types)
+            known = prepare(session, name, query, None)
+            if types is not None:  # a driver may say which types they are, or leave it open
+                name = _new_name()
+                known = prepare(session, name, query, types)
             plan = session.execute(
                 sql.SQL("EXPLAIN (VERBOSE, FORMAT JSON) {}").format(call(name, known))
             ).fetchone()
@@ -229,7 +235,7 @@ def _with_trial(
 
 def _execute(session: Session, outcome: Outcome, seeded: frozenset[int]) -> Tried:
     if not outcome.preparable:
-        session.execute(outcome.query.encode())
+        _run_as_it_is(session, outcome.query)
         return Tried("", False, 0, (), seeded)
     name = _new_name()
     prepare(session, name, outcome.query, outcome.types)
@@ -239,6 +245,18 @@ def _execute(session: Session, outcome: Outcome, seeded: frozenset[int]) -> Trie
     cursor = session.execute(call(name, outcome.types, [known.get(oid) for oid in oids]))
     rows = cursor.fetchmany(ROWS_COMPARED) if cursor.description else []
     return Tried("", False, cursor.rowcount, tuple(map(repr, rows)), seeded)
+
+
+def _run_as_it_is(session: Session, query: str) -> None:
+    """CALL, COPY and the like cannot be prepared; their parameters are values of any type."""
+    statement = _PARAMETER.sub("'1'", query).encode()
+    if not _COPY.match(query):
+        session.execute(statement)
+        return
+    with session.cursor().copy(statement) as copy:
+        if _COPY_OUT.search(query):
+            for _ in copy:
+                pass
 
 
 def _oid(session: Session, type_name: str) -> int:

@@ -1,6 +1,6 @@
 """The old version's queries that worked before the migration, and do not work after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gp_pipelines.databases.compatibility.change import Change
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
@@ -22,11 +22,18 @@ def findings(
     before: Sequence[Outcome],
     after: Sequence[Outcome],
     in_open_sessions: Mapping[str, str],
+    assumed: Collection[str],
 ) -> list[Finding]:
-    """`in_open_sessions` has the errors of sessions that prepared a query before."""
+    """`in_open_sessions` has the errors of sessions that prepared a query before.
+
+    Of queries that are only `assumed` it counts what happens when they are executed: what they name
+    is for others to judge, as they name everything.
+    """
     now = {each.query: each for each in after}
     found = (
-        _judge(change, each, now[each.query], in_open_sessions.get(each.query, ""))
+        _when_executed(change, each, now[each.query])
+        if each.query in assumed
+        else _judge(change, each, now[each.query], in_open_sessions.get(each.query, ""))
         for each in before
         if each.works
     )
@@ -40,6 +47,10 @@ def _judge(change: Change, old: Outcome, new: Outcome, open_session: str) -> Fin
     if open_session:
         breaks = f"this query in sessions that have prepared it: {open_session}."
         return _broken(change, old, "query-fails-in-open-sessions", breaks, _COLUMNS_BY_NAME)
+    return _when_executed(change, old, new)
+
+
+def _when_executed(change: Change, old: Outcome, new: Outcome) -> Finding | None:
     if old.tried is None or new.tried is None or old.tried.error or new.tried.inconclusive:
         return None
     if new.tried.error:

@@ -1,5 +1,6 @@
 """Apply the migrations to the shadow, and know all that was executed."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.compatibility import recorder
 from gp_pipelines.databases.compatibility.capture import Capture
 from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.queries import message
 from gp_pipelines.databases.compatibility.recorder import Seen
-from gp_pipelines.databases.compatibility.shadow import APPLICATION, Shadow, as_uri
+from gp_pipelines.databases.compatibility.shadow import APPLICATION, DATABASE, Shadow, as_uri
 from gp_pipelines.databases.compatibility.statements import split
 from gp_pipelines.databases.connection import Connector, inherited_environment
 from gp_pipelines.errors import redact
@@ -46,29 +48,35 @@ class Replayed:
 
 
 def replay(
-    shadow: Shadow, migrations: Sequence[SqlFile] | MigrateCommand, progress: Progress
+    shadow: Shadow,
+    migrations: Sequence[SqlFile] | MigrateCommand,
+    *,
+    deadline: float,
+    progress: Progress,
 ) -> Replayed:
     """As the role that migrates the live database. The first failure ends it, and is told."""
     with shadow.database.session(APPLICATION) as session:
         recorder.install(session)
         with Capture(shadow) as capture:
             if isinstance(migrations, MigrateCommand):
-                failure = _run(shadow, migrations, progress)
+                failure = _run(shadow, migrations, deadline, progress)
                 executed = tuple(
                     Executed(text, migrations.argv[0], True) for text in capture.top_level()
                 )
             else:
-                executed, failure = _apply(shadow.as_role(shadow.role), migrations)
+                executed, failure = _apply(shadow.as_role(shadow.role), migrations, deadline)
             nested = tuple(Executed(text, "", True) for text in capture.nested())
         recorder.stop(session)
         return Replayed((*executed, *nested), recorder.seen(session), failure)
 
 
 def _apply(
-    connector: Connector, files: Sequence[SqlFile]
+    connector: Connector, files: Sequence[SqlFile], deadline: float
 ) -> tuple[tuple[Executed, ...], Failure | None]:
     executed: list[Executed] = []
-    with psycopg.connect(connector.url(), autocommit=True) as connection:
+    with connector.session(APPLICATION) as connection:
+        left = max(1, round(1000 * (deadline - time.monotonic())))
+        connection.execute("SELECT set_config('statement_timeout', %s, false)", [str(left)])
         for file in files:
             statements = split(file.text)
             begin, commit = (("BEGIN",), ("COMMIT",)) if file.in_transaction else ((), ())
@@ -78,7 +86,7 @@ def _apply(
                     if connection.info.transaction_status == TransactionStatus.INTRANS:
                         connection.execute(recorder.OBSERVE, [statement])
                 except psycopg.Error as error:
-                    return tuple(executed), Failure(file.name, statement, str(error).strip())
+                    return tuple(executed), Failure(file.name, statement, message(error))
                 if statement not in (*begin, *commit):
                     executed.append(Executed(statement, file.name, file.in_transaction))
             if connection.info.transaction_status in OPEN:
@@ -86,7 +94,9 @@ def _apply(
     return tuple(executed), None
 
 
-def _run(shadow: Shadow, command: MigrateCommand, progress: Progress) -> Failure | None:
+def _run(
+    shadow: Shadow, command: MigrateCommand, deadline: float, progress: Progress
+) -> Failure | None:
     connector = shadow.as_role(shadow.role)
     environment = {
         **inherited_environment(),
@@ -94,21 +104,34 @@ def _run(shadow: Shadow, command: MigrateCommand, progress: Progress) -> Failure
         command.variable: as_uri(connector.url()),
     }
     secrets = (*command.secrets, *connector.secrets())
+    timeout = min(command.timeout, max(1.0, deadline - time.monotonic()))
     try:
         with Command(
             command.argv, environment=environment, cwd=command.cwd, secrets=secrets
         ) as started:
             code = started.wait(
-                command.timeout,
+                timeout,
                 lambda lines: progress(f"migrate on the shadow: {lines}"),
                 lambda seconds: progress(f"migrate on the shadow: running for {seconds:.0f} s"),
             )
     except CommandTimedOut:
-        return Failure(command.argv[0], "", f"it did not end within {command.timeout:g} s")
+        return Failure(command.argv[0], "", f"it did not end within {timeout:.0f} s")
     except OSError as error:
         return Failure(command.argv[0], "", f"it cannot be run: {error.strerror}")
+    finally:
+        _end_sessions(shadow)
     if code != 0:
         return Failure(
             command.argv[0], "", redact(f"exit code {code}; its last lines:\n{started.tail}")
         )
     return None
+
+
+def _end_sessions(shadow: Shadow) -> None:
+    """A process that got away must change nothing more, and hold no lock."""
+    with shadow.server.session(APPLICATION) as session:
+        session.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = %s AND application_name <> %s",
+            [DATABASE, APPLICATION],
+        )

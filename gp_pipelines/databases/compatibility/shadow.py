@@ -59,11 +59,19 @@ class Shadow:
             if role == session.info.user:
                 return self.database
             require_role(session, role)
+            name = sql.Identifier(role)
             session.execute(
-                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(self.password)
-                )
+                sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(self.password))
             )
+            may = session.execute(
+                "SELECT has_database_privilege(%s, %s, 'CONNECT')", [role, DATABASE]
+            )
+            if may.fetchone() == (False,):  # a migration took it, which is a finding of its own
+                session.execute(
+                    sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+                        sql.Identifier(DATABASE), name
+                    )
+                )
         url = make_conninfo(self.database.url(), user=role, password=self.password)
         return Connector(lambda: url, advice="Run the check again.")
 

@@ -33,7 +33,9 @@ def findings(change: Change) -> Iterator[Finding]:
                 yield from _renamed(change, relation, after)
             if relation.parent and after.parent != relation.parent:
                 yield _detached(change, relation, "detached")
-            if relation.definition != after.definition:
+            if after.parent and not relation.parent and after.definition:
+                yield from _attached(change, after)
+            elif relation.definition != after.definition:
                 yield from _redefined(change, relation, after)
 
 
@@ -55,14 +57,11 @@ def _gone(change: Change, relation: Relation, what: str, instead: str, more: str
     kind = _KINDS.get(relation.kind, "table")
     replaced = change.after.named(relation.name)
     if replaced is not None:
-        severity = Severity.NOTE if change.usage.complete else Severity.APPROVAL
+        severity = _of_another(change, relation, replaced)
         other = _KINDS.get(replaced.kind, "table")
         breaks = f"nothing that is known: another {other} has its name now{more}."
-    elif change.usage.complete:
-        severity = Severity.NOTE  # a query that uses it fails, and is a finding of its own
-        breaks = f"no known query of the old version by itself, but the {kind} is gone{more}."
-        if change.usage.does(relation.oid):
-            severity, breaks = Severity.BREAKING, f"the old version's use of this {kind}{more}."
+    elif change.usage.complete and not change.usage.breaks(relation.oid, relation.name):
+        severity, breaks = Severity.NOTE, f"no query of the old version{more}."
     else:
         severity, breaks = Severity.BREAKING, f"whatever uses this {kind}{more}."
     return Finding(
@@ -73,6 +72,14 @@ def _gone(change: Change, relation: Relation, what: str, instead: str, more: str
         instead,
         change.statement(relation.oid, word=relation.name),
     )
+
+
+def _of_another(change: Change, old: Relation, new: Relation) -> Severity:
+    """A view may show what the table held; another table holds other rows."""
+    if not change.usage.complete:
+        return Severity.APPROVAL
+    emptied = old.is_table and new.is_table and change.usage.does(old.oid)
+    return Severity.APPROVAL if emptied else Severity.NOTE
 
 
 def _detached(change: Change, relation: Relation, what: str) -> Finding:
@@ -86,6 +93,18 @@ def _detached(change: Change, relation: Relation, what: str) -> Finding:
         "Detach it when no live version needs its rows; keep a default partition for new ones.",
         change.statement(relation.oid, relation.parent, word=relation.name),
     )
+
+
+def _attached(change: Change, relation: Relation) -> Iterator[Finding]:
+    if change.usage.writes(relation.oid):
+        yield Finding(
+            Severity.APPROVAL,
+            "partition-attached",
+            relation.name,
+            f"writes of the old version that are outside its bound: {relation.definition}.",
+            "Have the old version write to the partitioned table first.",
+            change.statement(relation.oid, relation.parent, word=relation.name),
+        )
 
 
 def _redefined(change: Change, relation: Relation, after: Relation) -> Iterator[Finding]:
@@ -103,11 +122,11 @@ def _redefined(change: Change, relation: Relation, after: Relation) -> Iterator[
         )
     elif relation.kind == SEQUENCE:
         yield Finding(
-            Severity.NOTE,
+            Severity.APPROVAL,
             "sequence-changed",
             relation.name,
-            f"nothing that is known: it counts otherwise now ({after.definition}).",
-            "",
+            f"possibly the old version's numbers: it counts otherwise now ({after.definition}).",
+            "Let it only count further, or use another one.",
             statement,
         )
 

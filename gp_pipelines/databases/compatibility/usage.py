@@ -1,10 +1,12 @@
 """What the old version does with which table, as far as its queries tell."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from gp_pipelines.databases.compatibility.catalogue import Catalogue
+from gp_pipelines.databases.compatibility.catalogue import Catalogue, Column
 from gp_pipelines.databases.compatibility.queries import WRITES, Outcome
 
+_STRING = re.compile(r"'(?:[^']|'')*'")
 ALL = WRITES | {"SELECT"}
 
 
@@ -18,8 +20,11 @@ class Usage:
         after: Sequence[Outcome],
         *,
         complete: bool,
+        assumed: Sequence[str] = (),
     ) -> None:
+        """`assumed` are those of the queries that nobody has said it has."""
         self.complete = complete
+        self._assumed = frozenset(assumed)
         self._catalogue = catalogue
         self._before = tuple(before)
         self._after = {each.query: each for each in after}
@@ -41,6 +46,14 @@ class Usage:
     def writes(self, relation: int) -> bool:
         return self.does(relation, "INSERT", "UPDATE")
 
+    def gives(self, relation: int, column: Column) -> bool:
+        """Whether what it writes into a column may be any value: a parameter, or computed."""
+        return not self.complete or any(
+            self._gives(outcome, relation, column)
+            for outcome in self._before
+            if outcome.operations.get(relation, frozenset()) & {"INSERT", "UPDATE"}
+        )
+
     def mentions(self, *names: str) -> bool:
         """Whether a query says one of these names, schemas left aside."""
         if not self.complete:
@@ -48,9 +61,19 @@ class Usage:
         bare = {_bare(name) for name in names}
         return any(_mentions(outcome.query, name) for outcome in self._before for name in bare)
 
+    def breaks(self, relation: int, name: str) -> bool:
+        """Whether a query that uses the relation and says `name` worked, and does no longer."""
+        return any(
+            outcome.works
+            and relation in outcome.operations
+            and _mentions(outcome.query, _bare(name))
+            and not self._after[outcome.query].works
+            for outcome in self._before
+        )
+
     def proved(self, relations: Iterable[int] = (), names: Iterable[str] = ()) -> bool:
         """Whether each query that uses one of these was executed after the migration, and gave the
-        same as before. Where the queries are not all known, nothing is proved."""
+        same as before. Where the queries are not all known, some that are assumed have to be."""
         wanted, bare = set(relations), {_bare(name) for name in names}
         concerned = [
             each
@@ -58,7 +81,18 @@ class Usage:
             if wanted.intersection(each.operations)
             or any(_mentions(each.query, name) for name in bare)
         ]
-        return self.complete and all(self._same(each) for each in concerned)
+        told = self.complete or any(each.query in self._assumed for each in concerned)
+        return told and all(self._same(each) for each in concerned)
+
+    def writes_tried(self, relation: int) -> bool:
+        """Whether each query that writes there was executed after the migration."""
+        return all(
+            (after := self._after.get(each.query)) is not None
+            and after.tried is not None
+            and not after.tried.error
+            for each in self._before
+            if each.works and each.operations.get(relation, frozenset()) & WRITES
+        )
 
     def inserted(self, relation: int, number: int) -> tuple[tuple[str, str], ...]:
         """What each INSERT gives a column, before the migration and after it, as expressions.
@@ -75,6 +109,16 @@ class Usage:
                 found.append((was, now[number - 1]))
         return tuple(found)
 
+    def _gives(self, outcome: Outcome, relation: int, column: Column) -> bool:
+        operations = outcome.operations[relation]
+        if "UPDATE" in operations and _mentions(outcome.query, _bare(column.name)):
+            return True
+        values = outcome.inserted.get(relation, ())
+        if "INSERT" in operations and len(values) >= column.number:
+            return not _is_constant(values[column.number - 1])
+        known = "INSERT" not in operations or bool(values)
+        return not known  # a function that writes: what it gives is not in the query
+
     def _above(self, relation: int) -> tuple[int, ...]:
         return self._catalogue.ancestors(relation) if relation in self._catalogue.relations else ()
 
@@ -87,6 +131,11 @@ class Usage:
         # What a write returns is new each time: a number of a sequence, for one.
         reads = not any(does & WRITES for does in before.operations.values())
         return not reads or before.tried.results == after.tried.results
+
+
+def _is_constant(expression: str) -> bool:
+    """NULL, a literal, or a default: no parameter, and nothing from another row."""
+    return "$" not in expression and not re.search(r"\w\.\w", _STRING.sub("", expression))
 
 
 def _bare(name: str) -> str:

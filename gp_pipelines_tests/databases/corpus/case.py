@@ -48,7 +48,12 @@ class Case:
     migrated_by: str = "owner"
     large_table_mb: int = 100
     waits: str = ""
+    cannot_connect: bool = False
     unknown_queries: bool = False
+
+    @property
+    def breaks(self) -> bool:
+        return self.cannot_connect or any(query.breaks for query in self.queries)
 
 
 def cases() -> list[Case]:

@@ -84,3 +84,9 @@ def waits(url: str, case: Case) -> bool:
         except psycopg.errors.LockNotAvailable:
             return True
     return False
+
+
+def may_connect(url: str, role: str) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        may = "SELECT has_database_privilege(%s, current_database(), 'CONNECT')"
+        return connection.execute(may.encode(), [role]).fetchone() == (True,)

@@ -1,0 +1,60 @@
+"""Whether a CHECK that takes the place of another one refuses what that one let pass.
+
+`status IN ('a', 'b')` becomes `status IN ('a', 'b', 'c')`: a new rule, that refuses nothing. Which
+values decide is written in the rules themselves; both are asked about these and their neighbours.
+"""
+
+import re
+
+import psycopg
+from psycopg import sql
+
+from gp_pipelines.databases.compatibility.catalogue import Column, Constraint
+from gp_pipelines.databases.connection import Session
+
+LONGEST = 10_000  # of a text that is made to be as long as a rule allows
+_STRING = re.compile(r"'((?:[^']|'')*)'")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
+
+
+def refuses_more(session: Session, column: Column, old: Constraint, new: Constraint) -> bool:
+    """Also where it cannot be told."""
+    values = _deciding(old.rule + new.rule)
+    query = sql.SQL(
+        "SELECT count(*), count(*) FILTER (WHERE {new} IS FALSE) FROM "
+        "(SELECT v::{type} AS {name} FROM unnest(%s::text[]) v) s WHERE {old} IS NOT FALSE"
+    ).format(
+        new=_condition(new),
+        old=_condition(old),
+        type=sql.SQL(column.type),
+        name=sql.SQL(column.name),
+    )
+    passed = 0
+    for value in values:
+        try:
+            with session.transaction():
+                row = session.execute(query, [[value]]).fetchone()
+        except psycopg.Error:  # no value of this type
+            continue
+        if row is not None and row[1]:
+            return True
+        passed += int(str(row[0])) if row is not None else 0
+    return passed == 0
+
+
+def _condition(constraint: Constraint) -> sql.SQL:
+    return sql.SQL(f"({constraint.rule.removeprefix('CHECK ')})")
+
+
+def _deciding(rules: str) -> list[str]:
+    strings = [found.replace("''", "'") for found in _STRING.findall(rules)]
+    numbers = [float(found) for found in _NUMBER.findall(_STRING.sub("", rules))]
+    around = [_as_text(number + step) for number in numbers for step in (-1, 0, 1)]
+    lengths = {int(number) + step for number in numbers for step in (-1, 0, 1)}
+    texts = ["x" * length for length in lengths if 0 <= length <= LONGEST]
+    # The types of literals are strings to the pattern as well; they do no harm.
+    return list(dict.fromkeys([*strings, *around, *texts, "0", "1", "-1", "x", ""]))
+
+
+def _as_text(number: float) -> str:
+    return str(int(number)) if number.is_integer() else str(number)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +65,7 @@ class Project:
         self.source = root / "small_service"
         self._services: dict[str, Any] = {}
         self._free: list[str] = []
+        self.variables: dict[str, str] = {}  # of every `gp` command
         shutil.copytree(SMALL_SERVICE, self.source)
         for name in ("workspace.yaml", "dagster.yaml"):
             shutil.copy(CHECKOUT / name, root / name)
@@ -111,6 +113,7 @@ class Project:
         said = self.gp("up")
         assert said.code == 0, said.err
         self.dagster = Dagster(said.object["dagster_url"])
+        self.webhook = str(said.object["webhook_url"])
 
     def down(self) -> None:
         said = self.gp("down", "--purge")
@@ -132,7 +135,7 @@ class Project:
     def environment(self, **more: str) -> dict[str, str]:
         own = ("GP_HOME", "GP_SERVICES", "DAGSTER_HOME")
         kept = {name: value for name, value in os.environ.items() if name not in own}
-        return {**kept, "GP_HOME": str(self.home.root), **more}
+        return {**kept, "GP_HOME": str(self.home.root), **self.variables, **more}
 
     @property
     def names(self) -> list[str]:
@@ -228,6 +231,40 @@ class TestedService:
         status = self.dagster.end_of(run_id)
         assert status == "SUCCESS", self.dagster.failure(run_id)
         return run_id
+
+    def go_bad(self) -> str:
+        """v2 is live, and v1 is warm. The run of v2's release."""
+        self.release("v1")
+        return self.release("v2")
+
+    def alert(self, **labels: str) -> None:
+        """One that fires since now, sent to the webhook, whoever it names."""
+        token = (self.project.home.webhook / "token").read_text().strip()
+        body = {
+            "labels": {"alertname": "HighErrorRate", "service": self.name, **labels},
+            "status": "firing",
+            "startsAt": datetime.now(UTC).isoformat(),
+        }
+        answer = httpx.post(
+            f"{self.project.webhook}/webhook/alert",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+        )
+        assert answer.json() == {"accepted": 1}, answer.text
+
+    def gp(self, command: str, *arguments: str) -> Said:
+        """`gp COMMAND SERVICE … --json`."""
+        return self.project.gp(command, self.name, *arguments)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What `gp status --json` has of it."""
+        said = self.gp("status")
+        assert said.code == 0, said.err
+        (found,) = said.object["services"]
+        assert isinstance(found, dict)
+        return found
 
     def has_settled(self) -> bool:
         """Nobody holds the fence, and nothing is unfinished."""

@@ -6,7 +6,9 @@ import pytest
 
 from gp_pipelines_tests.e2e.project import Project
 
-SERVICES = 8  # Envoy has three files of each to watch, and the system has a limit for that
+SERVICES = 13  # Envoy has three files of each to watch, and the system has a limit for that
+
+ROLLING = ("rolling-1", "rolling-2", "rolling-3")  # are rolled back again and again
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(tmp_path_factory.mktemp("faults"))
     for name in ("api-backup", "api-migrate"):
         project.add_api(name)
+    project.add("brief", retention_seconds=1)
+    for name in ROLLING:
+        project.add(name, alerts={"max_automatic_rollbacks": 20})
     project.add_free(SERVICES)
     with project.running():
         yield project

@@ -13,13 +13,16 @@ from gp_pipelines.databases.compatibility.catalogue import Column, Constraint
 from gp_pipelines.databases.connection import Session
 
 LONGEST = 10_000  # of a text that is made to be as long as a rule allows
+_PATTERN = re.compile(r"~|\bLIKE\b|\bSIMILAR\b")
 _STRING = re.compile(r"'((?:[^']|'')*)'")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
 
 
 def refuses_more(session: Session, column: Column, old: Constraint, new: Constraint) -> bool:
-    """Also where it cannot be told."""
-    values = _deciding(old.rule + new.rule)
+    """Also where it cannot be told, as with patterns."""
+    if _PATTERN.search(_STRING.sub("", old.rule + new.rule)):
+        return True
+    values = [None, *_deciding(old.rule + new.rule)]
     query = sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE {new} IS FALSE) FROM "
         "(SELECT v::{type} AS {name} FROM unnest(%s::text[]) v) s WHERE {old} IS NOT FALSE"
@@ -38,7 +41,8 @@ def refuses_more(session: Session, column: Column, old: Constraint, new: Constra
             continue
         if row is not None and row[1]:
             return True
-        passed += int(str(row[0])) if row is not None else 0
+        if value is not None and row is not None:
+            passed += int(str(row[0]))
     return passed == 0
 
 

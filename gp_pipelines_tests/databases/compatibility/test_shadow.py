@@ -1,0 +1,171 @@
+"""The shadow is like the live database in all that a schema is, and the live one is only read."""
+
+import psycopg
+import pytest
+
+from gp_pipelines.databases.compatibility import shadow as shadow_module
+from gp_pipelines.databases.compatibility.finding import Severity
+from gp_pipelines.databases.compatibility.shadow import read_only
+from gp_pipelines.databases.connection import Connector, Session
+from gp_pipelines.databases.pg_tools import PgTools
+from gp_pipelines.errors import Refused, StepFailed
+from gp_pipelines_tests.databases.compatibility.conftest import MakeShadow
+from gp_pipelines_tests.databases.conftest import PASSWORD, Live
+
+
+def ask(session: Session, query: str) -> object:
+    row = session.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_schema_owners_and_grants_are_there(live: Live, shadow: MakeShadow) -> None:
+    live.run(
+        "CREATE SCHEMA space",
+        "CREATE TABLE space.missions (id int PRIMARY KEY, title text CHECK (title <> ''))",
+        'GRANT SELECT ON space.missions TO "Read-only ""people"""',
+    )
+    people = "'Read-only \"people\"'"
+    with shadow() as made, made.database.session() as session:
+        query = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'missions'"
+        assert ask(session, query) == "app"
+        may = f"SELECT has_table_privilege({people}, 'space.missions', '%s')"
+        assert ask(session, may % "SELECT") is True
+        assert ask(session, may % "INSERT") is False
+        checks = "SELECT count(*) FROM pg_constraint WHERE conname = 'missions_title_check'"
+        assert ask(session, checks) == 1
+
+
+def test_rows_are_left_where_they_are_but_for_those_of_migration_tools(
+    live: Live, shadow: MakeShadow
+) -> None:
+    live.run(
+        "CREATE TABLE secrets (value text)",
+        "INSERT INTO secrets VALUES ('hidden')",
+        "CREATE TABLE django_migrations (id serial PRIMARY KEY, name text)",
+        "INSERT INTO django_migrations (name) VALUES ('0001_initial'), ('0002_more')",
+    )
+    with shadow() as made, made.as_role("app").session() as session:
+        assert ask(session, "SELECT count(*) FROM secrets") == 0
+        assert ask(session, "SELECT string_agg(name, ' ') FROM django_migrations") == (
+            "0001_initial 0002_more"
+        )
+        assert ask(session, "INSERT INTO django_migrations DEFAULT VALUES RETURNING id") == 3
+
+
+def test_a_role_begins_with_its_own_settings_and_is_no_more_than_it_is(
+    live: Live, shadow: MakeShadow, production: str
+) -> None:
+    live.run("CREATE SCHEMA space")
+    with psycopg.connect(production, autocommit=True) as connection:
+        database = psycopg.conninfo.conninfo_to_dict(live.url)["dbname"]
+        connection.execute(
+            f"ALTER ROLE app IN DATABASE {database} SET search_path = space, public".encode()
+        )
+    with shadow() as made, made.as_role("app").session() as session:
+        assert ask(session, "SHOW search_path") == "space, public"
+        assert ask(session, "SELECT current_user") == "app"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("CREATE ROLE another")
+
+
+def test_the_live_servers_passwords_are_not_on_the_shadow(shadow: MakeShadow) -> None:
+    with shadow() as made:
+        url = psycopg.conninfo.make_conninfo(made.as_role("app").url(), password=PASSWORD)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(url)
+
+
+def test_nothing_can_be_written_to_the_live_database(live: Live) -> None:
+    live.run("CREATE TABLE missions (id int)")
+    with (
+        pytest.raises(StepFailed, match="read-only transaction"),
+        read_only(Connector(lambda: live.url, advice="")) as session,
+    ):
+        session.execute("INSERT INTO missions VALUES (1)")
+    assert live.value("SELECT count(*) FROM missions") == 0
+
+
+def test_the_dump_reads_only(
+    live: Live, shadow: MakeShadow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    dump = PgTools.dump_schema
+
+    def noted(self: PgTools, *arguments: object, **options: object) -> None:
+        asked.append(options["environment"])
+        dump(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PgTools, "dump_schema", noted)
+    with shadow():
+        pass
+    assert asked[0]["PGOPTIONS"] == "-c default_transaction_read_only=on"  # type: ignore[index]
+
+
+def test_a_newer_server_than_ours_is_refused(
+    shadow: MakeShadow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PgTools, "major", lambda self: 17)
+    with pytest.raises(Refused, match="version 18, and the shadow would be of version 17"):
+        shadow().__enter__()
+
+
+def test_an_older_server_is_checked_with_a_note(
+    live: Live, shadow: MakeShadow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another(_live: Session, _shadow: Session) -> list[object]:
+        class Older:
+            class info:
+                server_version = 160004
+
+        return list(found(Older, _shadow))  # type: ignore[arg-type]
+
+    found = shadow_module._of_another_version
+    monkeypatch.setattr(shadow_module, "_of_another_version", of_another)
+    with shadow() as made:
+        assert [(each.severity, each.rule) for each in made.notes] == [
+            (Severity.NOTE, "shadow-version")
+        ]
+
+
+def test_an_unknown_role_is_refused(shadow: MakeShadow) -> None:
+    with shadow() as made, pytest.raises(Refused, match="no role nobody"):
+        made.as_role("nobody")
+
+
+def test_nothing_of_the_shadow_is_left(live: Live, shadow: MakeShadow, shadow_server: str) -> None:
+    live.run("CREATE TABLE missions (id int)")
+    with shadow():
+        pass
+    with psycopg.connect(shadow_server) as connection:
+        query = "SELECT count(*) FROM pg_database WHERE datname = 'gp_shadow'"
+        assert ask(connection, query) == 0
+
+
+def test_what_cannot_be_loaded_needs_a_person(live: Live, shadow: MakeShadow) -> None:
+    live.run("CREATE TABLE missions (id int)")
+
+    def failing(self: PgTools, *arguments: object, **options: object) -> tuple[str, ...]:
+        return ('extension "postgis" is not available',)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PgTools, "load_script", failing)
+        with shadow() as made:
+            (note,) = made.notes
+    assert note.severity is Severity.APPROVAL
+    assert "postgis" in note.breaks
+
+
+def test_foreign_servers_are_out_of_reach(production: str, shadow: MakeShadow, live: Live) -> None:
+    url = psycopg.conninfo.make_conninfo(
+        production, dbname=psycopg.conninfo.conninfo_to_dict(live.url)["dbname"]
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE EXTENSION postgres_fdw;"
+            "CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'there');"
+            "CREATE USER MAPPING FOR app SERVER other OPTIONS (password 'hidden')"
+        )
+    with shadow() as made, made.database.session() as session:
+        assert ask(session, "SELECT count(*) FROM pg_foreign_server") == 1
+        assert ask(session, "SELECT count(*) FROM pg_user_mappings") == 0

@@ -20,7 +20,10 @@ def rows_written(session: Session) -> dict[str, int]:
 
 
 def since(then: Mapping[str, int], now: Mapping[str, int]) -> int | None:
-    """The rows written between two readings; None where the server has begun to count anew."""
-    if any(now[table] < rows for table, rows in then.items() if table in now):
+    """The rows written between two readings.
+
+    None where the server has begun to count anew, or a table is gone, with what it had counted.
+    """
+    if any(now.get(table, -1) < rows for table, rows in then.items()):
         return None
     return sum(rows - then.get(table, 0) for table, rows in now.items())

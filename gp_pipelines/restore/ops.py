@@ -71,7 +71,7 @@ def confirm(
 
 
 @dg.op
-def restore(
+def restore_data(
     context: dg.OpExecutionContext, choice: Choice, restores: dg.ResourceParam[Restores]
 ) -> Choice:
     """Make the old database read-only, end its sessions, restore into a new one beside it."""

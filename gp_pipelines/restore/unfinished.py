@@ -74,7 +74,6 @@ def _undo(
     if begun.old_database == database.name():  # else another restore has taken its place
         restorer.unprotect(begun.old_database)  # first: users may write again
         done.append(f"{begun.old_database} can be written to again: {why}")
-        progress(done[0])
     if _stands_for_nothing(hold, platform, begun):
         remove(hold, target, begun.slot, platform.service.timeouts.drain, progress)
         done.append(f"removed {begun.slot.name}")

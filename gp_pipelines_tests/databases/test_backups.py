@@ -444,6 +444,12 @@ def test_a_loss_is_unknown_where_the_server_has_begun_to_count_anew(
     backup = live.backup(RELEASE, ignore, 120)
     assert live.written_since(replace(backup, written=None)) is None
     assert live.written_since(replace(backup, database="another:5432/one")) is None
+    crew.run("CREATE TABLE gone AS SELECT 1 AS a")
+    wait_until(lambda: live.written_since(backup) == 1)
+    another = live.backup(RELEASE, ignore, 120)
+    crew.run("DROP TABLE gone")
+    assert live.written_since(another) is None
+    assert live.written_since(backup) == 0
     name = crew.value("SELECT current_database()")
     with psycopg.connect(production, dbname=str(name), autocommit=True) as superuser:
         superuser.execute("SELECT pg_stat_reset()")

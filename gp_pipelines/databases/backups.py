@@ -54,12 +54,12 @@ class Backups:
         deadline = began + timeout
         try:
             with self.store.writing(backup_id) as directory:
-                contents = self._dump(backup_id, directory, deadline, progress)
+                contents, tools = self._dump(backup_id, directory, deadline, progress)
                 proof = verify(
                     directory / DUMP,
                     contents,
                     scratch=self.scratch,
-                    tools=self.tools,
+                    tools=tools,
                     deadline=deadline,
                     progress=progress,
                 )
@@ -85,10 +85,10 @@ class Backups:
 
     def _dump(
         self, backup_id: str, directory: Path, deadline: float, progress: Progress
-    ) -> Contents:
+    ) -> tuple[Contents, PgTools]:
         application = _application(backup_id)
         with self.connector.session(application) as session:
-            self._check_version(session)
+            tools = self.tools.suited(session)
             written = rows_written(session)  # before the snapshot: no loss is left out
             with session.transaction():
                 session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -99,7 +99,7 @@ class Backups:
                 jobs = jobs_for(size)
                 progress(f"dumping {in_bytes(size)} with {jobs} connections")
                 with RowCount(self.connector, among, snapshot) as count:
-                    self.tools.dump(
+                    tools.dump(
                         directory / DUMP,
                         snapshot=snapshot,
                         jobs=jobs,
@@ -109,7 +109,7 @@ class Backups:
                         progress=progress,
                     )
                     rows = count.rows(deadline, progress)
-                return Contents(
+                contents = Contents(
                     relations=among,
                     rows=rows,
                     sequences_before=before,
@@ -120,15 +120,7 @@ class Backups:
                     written=written,
                     extensions=read_extensions(session),
                 )
-
-    def _check_version(self, session: Session) -> None:
-        server, ours = session.info.server_version // 10000, self.tools.major()
-        if server > ours:
-            raise StepFailed(
-                f"PostgreSQL at {self.connector.describe()} is of major version {server}, and "
-                f"pg_dump {ours} cannot dump a newer one than itself.",
-                advice=f"Use a pg_dump of version {server}.",
-            )
+        return contents, tools
 
     def _check_disk(self, size: int, directory: Path) -> None:
         free, wanted = shutil.disk_usage(directory).free, size * COPIES + MARGIN

@@ -2,13 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gp_pipelines.commands import Command, CommandTimedOut
-from gp_pipelines.databases.connection import inherited_environment
+from gp_pipelines.databases.connection import Session, inherited_environment
 from gp_pipelines.errors import StepFailed
 from gp_pipelines.model import Progress
 
@@ -43,6 +44,28 @@ class PgTools:
         if found is None:
             raise StepFailed(f"{argv[0]} does not say which version it is: {done.stdout!r}.")
         return int(found[1])
+
+    def suited(self, session: Session) -> "PgTools":
+        """For the server of `session`: these, or the user's own (of PATH) where it is of a newer
+        major version, or asks for TLS, which not every build of the tools knows.
+
+        Raises `StepFailed` where neither will do.
+        """
+        server, ours = session.info.server_version // 10000, self.major()
+        encrypted = _is_encrypted(session)
+        if server <= ours and not encrypted:
+            return self
+        own = PgTools(lambda name: Path(shutil.which(name) or name))
+        theirs = own.major() if shutil.which("pg_dump") else 0
+        if theirs >= server:
+            return own
+        why = "asks for TLS, which our pg_dump lacks" if encrypted else f"is newer than our {ours}"
+        there = f"the one on PATH is of version {theirs}" if theirs else "there is none on PATH"
+        raise StepFailed(
+            f"PostgreSQL {server} {why}, and cannot be dumped by it; {there}.",
+            advice=f"Install PostgreSQL's own client programs (pg_dump, pg_restore, psql) of "
+            f"version {server} or newer where `gp up` finds them on PATH, then run that again.",
+        )
 
     def dump(
         self,
@@ -132,6 +155,10 @@ class PgTools:
             *("--no-subscriptions", "--no-tablespaces", str(dump)),
         ]
         _run("pg_restore", argv, environment, secrets, deadline, progress, done)
+
+
+def _is_encrypted(session: Session) -> bool:
+    return bool(session.pgconn.ssl_in_use)
 
 
 def written(directory: Path) -> str:

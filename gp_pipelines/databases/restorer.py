@@ -96,7 +96,7 @@ class PostgresRestorer:
         admin = self.admin.to(name)
         progress(f"restoring backup {backup.id} into {name}")
         with self.store.using(backup) as dump, admin.session(self._application) as session:
-            self.tools.restore(
+            self.tools.suited(session).restore(
                 dump,
                 database=name,
                 jobs=jobs_for(backup.database_size or backup.size),

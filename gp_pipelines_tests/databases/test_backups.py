@@ -238,13 +238,46 @@ def test_a_missing_tool_is_named(database: MakeDatabase, crew: Live, home: Path)
     assert files(home) == []
 
 
+def on_path(monkeypatch: pytest.MonkeyPatch, tools: WrappedTools) -> None:
+    """They are the user's own."""
+    monkeypatch.setenv("PATH", str(tools.find("pg_dump").parent), prepend=":")
+
+
 def test_a_server_newer_than_pg_dump_is_refused_before_anything_is_written(
-    database: MakeDatabase, crew: Live, home: Path, tools: WrappedTools
+    database: MakeDatabase,
+    crew: Live,
+    home: Path,
+    tools: WrappedTools,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tools.wrap("pg_dump", version="14.9")
-    with pytest.raises(StepFailed, match="pg_dump 14 cannot dump a newer one"):
+    on_path(monkeypatch, tools)
+    with pytest.raises(StepFailed, match=r"is newer than our 14, .* on PATH is of version 14"):
+        database(bin=tools.find).backup(RELEASE, ignore, 120)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(StepFailed, match="there is none on PATH"):
         database(bin=tools.find).backup(RELEASE, ignore, 120)
     assert files(home) == []
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_users_own_tools_dump_what_ours_cannot(
+    database: MakeDatabase,
+    crew: Live,
+    tools: WrappedTools,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    encrypted: bool,
+) -> None:
+    ours = WrappedTools(tmp_path / "ours")
+    ours.wrap("pg_dump", version="18.0" if encrypted else "14.9", before="exit 1")
+    for name in ("pg_dump", "pg_restore"):
+        tools.wrap(name)
+    on_path(monkeypatch, tools)
+    monkeypatch.setattr("gp_pipelines.databases.pg_tools._is_encrypted", lambda _: encrypted)
+    assert database(bin=ours.find).backup(RELEASE, ignore, 120).verified
+    assert tools.calls("pg_dump")
+    assert tools.calls("pg_restore")
 
 
 def test_a_disk_without_room_is_seen_before_the_dump(

@@ -24,7 +24,7 @@ from gp_pipelines_tests.faults.story import AN_ALERT
 AT_ONCE = 3  # programs
 CALLS = st.sampled_from([1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 5000, 5000])
 SOME = st.sampled_from(range(12))  # which of those that there are
-FATES = st.sampled_from(["good", "good", "good", "broken", "fails_smoke", "never_ready"])
+FATES = st.sampled_from(["good", "good", "broken", "broken", "fails_smoke", "never_ready"])
 AHEAD = st.sampled_from([0, 0, 0, -1, -2, -7, 1, 2])  # steps
 RARELY = st.sampled_from([False, False, True])
 JUMPS = st.sampled_from([-4000.0, -30.0, 30.0, 4000.0])  # seconds
@@ -76,6 +76,11 @@ class TrafficMachine(RuleBasedStateMachine):
                 fate.discard(release.release_id)
         step = min(max(programs.STEPS.index(release.next_step) + ahead, 0), len(programs.STEPS) - 1)
         self.run_of(release, programs.STEPS[step] if release.plan else "plan", calls)
+
+    @precondition(lambda self: self.room() and self.resumable())
+    @rule(which=SOME, ahead=st.sampled_from([1, 2]))
+    def execute_again_and_leave_steps_out(self, which: int, ahead: int) -> None:
+        self.execute_again(which, ahead, True, 5000)
 
     @precondition(lambda self: self.room())
     @rule(

@@ -179,6 +179,8 @@ class Rules:
         """The automatic rollbacks: none is lost, and none is of a release that had one."""
         if after.automatic == before.automatic:
             return []
+        if not after.automatic:
+            return ["the automatic rollbacks are counted no longer"]
         old, new = before.automatic, after.automatic[-1]
         found = []
         remembered = len(after.automatic)

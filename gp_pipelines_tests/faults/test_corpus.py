@@ -32,6 +32,7 @@ def live_server() -> Iterator[str]:
                 connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'p'").format(sql.Identifier(role))
                 )
+            connection.execute("CREATE ROLE group_of_app ROLE app")
         yield url
 
 

@@ -12,7 +12,15 @@ from hypothesis.stateful import run_state_machine_as_test
 from gp_pipelines.cleanup import engine as cleanup
 from gp_pipelines.cleanup import reconcile
 from gp_pipelines.release import deployment, evidence, planning
-from gp_pipelines.traffic import fence, liveness, retire, switch, transitions, verify
+from gp_pipelines.traffic import (
+    conclude,
+    fence,
+    liveness,
+    retire,
+    switch,
+    transitions,
+    verify,
+)
 from gp_pipelines_tests.faults.machine import TrafficMachine
 from gp_pipelines_tests.faults.scripted import scripted
 from gp_pipelines_tests.faults.taken_out import Change, changed
@@ -62,6 +70,18 @@ RULES: dict[str, tuple[Change, ...]] = {
     ),
     "a dead run's retirement is finished": (
         Change(reconcile.reconcile, "kept.state is SlotState.RETIRING"),
+    ),
+    "nothing leads back from a rollback": (
+        Change(transitions._went_back, "previous=None", "previous=undone"),
+    ),
+    "a confirmed rollback has put what it undid into quarantine": (
+        Change(conclude.confirm, "record.moved_by is MovedBy.ROLLBACK"),
+    ),
+    "a slot to go back to is reserved": (
+        Change(transitions.restoring, "kept=(*_without(record.kept, slot.name), kept)", "kept=()"),
+    ),
+    "automatic rollbacks are counted": (
+        Change(transitions.rolled_back, "(*record.automatic, *counted)", "counted"),
     ),
     "the last word is a free fence": (
         Change(

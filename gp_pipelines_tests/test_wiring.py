@@ -6,7 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from gp_pipelines.databases import location
 from gp_pipelines.databases.contract import Database
+from gp_pipelines.databases.location import Location
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.services import SecretSource
 from gp_pipelines.targets.local.home import Home
@@ -51,6 +53,23 @@ def test_a_database_of_ones_own_is_the_one_in_its_variable(
         api.url()
     monkeypatch.setenv("API_DATABASE_URL", "postgresql://me:secret@db.internal/api")
     assert api.url() == "postgresql://me:secret@db.internal/api"
+
+
+def test_the_database_is_the_restored_one_from_the_pointer_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.have("api", database=database({"env": "API_DATABASE_URL"}))
+    monkeypatch.setenv("API_DATABASE_URL", "postgresql://me:secret@db.internal/api?sslmode=require")
+    platform = Platforms(project.services, project.home)["api"]
+    assert platform.database
+    restored = Location("api_restored_1", "2026-02-03T04:05:06+00:00", "backup-1")
+    location.moved(platform.target.ledger, restored)
+    assert location.found(platform.target.ledger) == restored
+    assert (
+        platform.database.url()
+        == _database(project).url()
+        == "postgresql://me:secret@db.internal/api_restored_1?sslmode=require"
+    )
 
 
 def test_a_secret_is_the_one_in_its_variable(

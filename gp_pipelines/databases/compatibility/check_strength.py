@@ -22,13 +22,13 @@ def refuses_more(session: Session, column: Column, old: Constraint, new: Constra
     """Also where it cannot be told, as with patterns."""
     if _PATTERN.search(_STRING.sub("", old.rule + new.rule)):
         return True
-    values = [None, *_deciding(old.rule + new.rule)]
+    values = [None, *deciding_values(old.rule + new.rule)]
     query = sql.SQL(
         "SELECT count(*), count(*) FILTER (WHERE {new} IS FALSE) FROM "
         "(SELECT v::{type} AS {name} FROM unnest(%s::text[]) v) s WHERE {old} IS NOT FALSE"
     ).format(
-        new=_condition(new),
-        old=_condition(old),
+        new=condition(new),
+        old=condition(old),
         type=sql.SQL(column.type),
         name=sql.SQL(column.name),
     )
@@ -46,11 +46,13 @@ def refuses_more(session: Session, column: Column, old: Constraint, new: Constra
     return passed == 0
 
 
-def _condition(constraint: Constraint) -> sql.SQL:
-    return sql.SQL(f"({constraint.rule.removeprefix('CHECK ')})")
+def condition(constraint: Constraint) -> sql.SQL:
+    """What a CHECK demands, as an expression for a query that has parameters."""
+    return sql.SQL(f"({constraint.rule.removeprefix('CHECK ').replace('%', '%%')})")
 
 
-def _deciding(rules: str) -> list[str]:
+def deciding_values(rules: str) -> list[str]:
+    """Values on either side of what `rules` tell apart, as text."""
     strings = [found.replace("''", "'") for found in _STRING.findall(rules)]
     numbers = [float(found) for found in _NUMBER.findall(_STRING.sub("", rules))]
     around = [_as_text(number + step) for number in numbers for step in (-1, 0, 1)]

@@ -28,6 +28,9 @@ _BLOCKS = {
 _NAME = r'(?P<name>(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))?)'
 _WHOLE = re.compile(rf"(?i)(?P<verb>UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?{_NAME}(?P<rest>.*)")
 _EMPTIES = re.compile(rf"(?i)TRUNCATE\s+(?:TABLE\s+)?(?:ONLY\s+)?{_NAME}")
+_LOCKS = re.compile(
+    rf"(?i)LOCK\s+(?:TABLE\s+)?(?:ONLY\s+)?{_NAME}(?:\s+IN\s+(?P<mode>[A-Z ]+?)\s+MODE)?"
+)
 _RESTARTS = re.compile(
     rf"(?i)ALTER\s+(?:SEQUENCE|TABLE)\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}.*\bRESTART\b"
 )
@@ -194,6 +197,19 @@ def _by_text(change: Change, text: str, weights: Weights) -> Iterator[Finding]:
     elif (match := _WHOLE.match(statement)) and not re.search(r"(?i)\bWHERE\b", match["rest"]):
         for relation in _named(change, match["name"], lambda oid: True):
             yield _whole(relation, text, weights)
+    elif match := _LOCKS.match(statement):
+        mode = "".join(word.title() for word in (match["mode"] or "ACCESS EXCLUSIVE").split())
+        if f"{mode}Lock" in _BLOCKS:
+            for relation in _named(change, match["name"], lambda oid: True):
+                yield Finding(
+                    weights.severity(relation),
+                    "table-locked",
+                    relation.name,
+                    f"{_BLOCKS[f'{mode}Lock']} of {weights.words(relation)} wait until the "
+                    "transaction ends.",
+                    "Leave it to each statement to lock what it needs.",
+                    text,
+                )
     elif match := _RESTARTS.match(statement):
         for relation in _named(change, match["name"], lambda oid: True):
             yield Finding(

@@ -10,13 +10,13 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 from psycopg import errors, sql
 
-from gp_pipelines.databases.compatibility import sample
+from gp_pipelines.databases.compatibility import parameters, sample
 from gp_pipelines.databases.compatibility.catalogue import Catalogue
 from gp_pipelines.databases.compatibility.shadow import APPLICATION, Shadow
 from gp_pipelines.databases.connection import Session
@@ -78,11 +78,21 @@ def try_queries(
         explained = [_explain(session, query, types.get(query)) for query in queries]
         used = {table for each in explained for table in each.operations}
         session.execute("RESET ROLE")
-        seeded = sample.insert_rows(session, catalogue, used)
-        return tuple(
-            _with_trial(session, role, each, catalogue, seeded) if each.works else each
-            for each in explained
-        )
+        given = sample.column_values(session, catalogue, used)
+        seeded = sample.insert_rows(session, catalogue, given)
+        trial = _Trial(session, role, catalogue, given, seeded)
+        return tuple(_with_trial(trial, each) if each.works else each for each in explained)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What queries are executed on."""
+
+    session: Session
+    role: str
+    catalogue: Catalogue
+    given: sample.Values
+    seeded: frozenset[int]
 
 
 @contextmanager
@@ -213,38 +223,48 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(each)
 
 
-def _with_trial(
-    session: Session, role: str, outcome: Outcome, catalogue: Catalogue, seeded: frozenset[int]
-) -> Outcome:
+def _with_trial(trial: _Trial, outcome: Outcome) -> Outcome:
+    session = trial.session
     targets = [table for table, does in outcome.operations.items() if "INSERT" in does]
+    operations = dict(outcome.operations)
     try:
         with session.transaction(force_rollback=True):
-            _empty(session, catalogue, targets)
-            session.execute(_become(role))
-            tried = _execute(session, outcome, seeded.intersection(outcome.operations))
-            operations = dict(outcome.operations)
-            for table, does in _written(session, seeded, targets).items():
+            _empty(session, trial.catalogue, targets)
+            session.execute(_become(trial.role))
+            tried = _execute(trial, outcome)
+            for table, does in _written(session, trial.seeded, targets).items():
                 operations[table] = operations.get(table, frozenset()) | does
     except psycopg.Error as error:
-        failed = Tried(message(error), _for_want_of_data(error), 0, (), frozenset())
-        return Outcome(
-            outcome.query, "", outcome.types, outcome.operations, outcome.inserted, failed
-        )
-    return Outcome(outcome.query, "", outcome.types, operations, outcome.inserted, tried)
+        tried = Tried(message(error), _for_want_of_data(error), 0, (), frozenset())
+    return replace(outcome, operations=operations, tried=tried)
 
 
-def _execute(session: Session, outcome: Outcome, seeded: frozenset[int]) -> Tried:
+def _execute(trial: _Trial, outcome: Outcome) -> Tried:
+    session = trial.session
+    seeded = trial.seeded.intersection(outcome.operations)
     if not outcome.preparable:
         _run_as_it_is(session, outcome.query)
         return Tried("", False, 0, (), seeded)
     name = _new_name()
     prepare(session, name, outcome.query, outcome.types)
-    names = [f"{each}" for each in outcome.types]
-    oids = [_oid(session, name) for name in names]
-    known = sample.values(session, oids)
-    cursor = session.execute(call(name, outcome.types, [known.get(oid) for oid in oids]))
+    cursor = session.execute(call(name, outcome.types, _parameters(trial, outcome)))
     rows = cursor.fetchmany(ROWS_COMPARED) if cursor.description else []
-    return Tried("", False, cursor.rowcount, tuple(map(repr, rows)), seeded)
+    done = Tried("", False, cursor.rowcount, tuple(map(repr, rows)), seeded)
+    session.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as at the end of its transaction
+    return done
+
+
+def _parameters(trial: _Trial, outcome: Outcome) -> list[str | None]:
+    oids = [_oid(trial.session, name) for name in outcome.types]
+    by_type = sample.values(trial.session, oids)
+    by_column = parameters.values_of(
+        outcome.query,
+        list(outcome.operations),
+        outcome.inserted,
+        trial.catalogue,
+        trial.given,
+    )
+    return [by_column.get(number, by_type.get(oid)) for number, oid in enumerate(oids, 1)]
 
 
 def _run_as_it_is(session: Session, query: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -143,6 +144,7 @@ def _loaded(
             )
             bookkeeping.copy_rows(live, session)
             _forget_other_servers(session)
+            _populate(session)
         notes += _incomplete(failed)
         yield Shadow(
             server=server,
@@ -180,6 +182,22 @@ def _forget_other_servers(session: Session) -> None:
         session.execute(
             sql.SQL("DROP USER MAPPING FOR {} SERVER {}").format(who, sql.Identifier(str(server)))
         )
+
+
+def _populate(session: Session) -> None:
+    """A dump without data leaves materialized views in a state that no query may read."""
+    query = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' ORDER BY oid"
+    views = [str(name) for (name,) in session.execute(query).fetchall()]
+    for _ in views:  # one may read another
+        left = []
+        for view in views:
+            try:
+                session.execute(f"REFRESH MATERIALIZED VIEW {view}".encode())
+            except psycopg.Error:
+                left.append(view)
+        if not left:
+            break
+        views = left
 
 
 def _require_version(live: Connector, session: Session, ours: int) -> None:

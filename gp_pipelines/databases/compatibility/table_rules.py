@@ -33,7 +33,7 @@ def findings(change: Change) -> Iterator[Finding]:
                 yield from _renamed(change, relation, after)
             if relation.parent and after.parent != relation.parent:
                 yield _detached(change, relation, "detached")
-            if after.parent and not relation.parent and after.definition:
+            if after.parent and not relation.parent and after.name == relation.name:
                 yield from _attached(change, after)
             elif relation.definition != after.definition:
                 yield from _redefined(change, relation, after)
@@ -76,6 +76,8 @@ def _gone(change: Change, relation: Relation, what: str, instead: str, more: str
 
 def _of_another(change: Change, old: Relation, new: Relation) -> Severity:
     """A view may show what the table held; another table holds other rows."""
+    if old.oid in change.after.relations and new.oid in change.after.ancestors(old.oid):
+        return Severity.NOTE  # it is a partition of the one that has its name
     if not change.usage.complete:
         return Severity.APPROVAL
     emptied = old.is_table and new.is_table and change.usage.does(old.oid)

@@ -37,6 +37,7 @@ def execute(connection: Connection, number: int, query: Query) -> Ran:
     try:
         with connection.transaction(force_rollback=True):
             cursor = connection.execute(f"EXECUTE q{number}{arguments}".encode())
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as at its end
             return Ran("", cursor.rowcount)
     except psycopg.Error as error:
         return Ran(str(error), 0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gp_pipelines import restrictions
+from gp_pipelines.cleanup.watch import Seen, look
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import MovedBy, short_id
 from gp_pipelines.rollback.guards import judge, situation
@@ -157,6 +158,29 @@ def test_a_late_restore_is_not_in_the_way_of_another_one(lost: Lost, calls: int)
     assert is_whole(lost)
     assert lost.server.current == f"api_restored_{short_id(again.run_id)}"
     assert lost.server.read_only == {OWN}
+
+
+def test_users_may_write_again_before_anything_else_is_ended(lost: Lost) -> None:
+    run = lost.begun()
+    lost.story.go_until(run, lambda: len(lost.story.standing) == 3)
+    run.kill()
+    reconciler = lost.story.program(programs.run_reconciler)
+    lost.story.go_until(reconciler, lambda: OWN in lost.writable)
+    assert len(lost.story.standing) == 3
+    reconciler.finish()
+    assert is_whole(lost)
+
+
+def test_a_dead_restore_is_worth_a_run(lost: Lost) -> None:
+    """Also where it has let its fence go, and could not end what it had begun."""
+    lost.server.troubles |= {"restore": "the dump cannot be read", "drop": "the server is down"}
+    run = lost.restore()
+    platform = replace(programs.platform_of(run, lost.story.service), target=lost.story.target)
+    assert any("the restore is not ended" in each for each in look(platform, Seen(), 100).needed)
+    lost.server.troubles.clear()
+    lost.story.run(programs.run_reconciler)
+    assert is_whole(lost)
+    assert not any("restore" in each for each in look(platform, Seen(), 200).needed)
 
 
 def test_alerts_launch_nothing_and_nothing_is_released_while_it_restores(lost: Lost) -> None:

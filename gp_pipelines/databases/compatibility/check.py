@@ -102,7 +102,7 @@ def _try(
         before = catalogue.read(session, role)
     assumed = () if queries.complete else assumed_queries(before, migrations)
     asked = tuple(dict.fromkeys([*queries.statements, *assumed]))
-    worked = try_queries(shadow, role, asked, before, {})
+    worked = try_queries(shadow, role, asked, before)
     of_version = [each for each in worked if each.query not in assumed]
     with running_version(shadow, role, of_version) as running:
         progress("applying the migration to the shadow")
@@ -112,7 +112,7 @@ def _try(
     with shadow.database.session(APPLICATION) as session:
         after = catalogue.read(session, role)
     types = {each.query: each.types for each in worked if each.works and each.preparable}
-    work = try_queries(shadow, role, asked, after, types)
+    work = try_queries(shadow, role, asked, after, before=before, types=types)
     return _Trial(before, after, worked, work, assumed, queries.complete, open_sessions, replayed)
 
 

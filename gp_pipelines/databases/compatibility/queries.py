@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -68,19 +69,22 @@ def try_queries(
     role: str,
     queries: Sequence[str],
     catalogue: Catalogue,
-    types: Mapping[str, tuple[str, ...]],
+    *,
+    before: Catalogue | None = None,
+    types: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[Outcome, ...]:
-    """Each of `queries`, as `role`. `types` are those of parameters, where they are known.
+    """Each of `queries`, as `role`, on the schema of `catalogue`. Nothing of it is left.
 
-    Nothing of it is left.
+    After a migration, `before` is how the schema was, so that rows are as the old version wrote
+    them, and `types` are the types that the parameters had.
     """
     with _as(shadow, role) as session:
         explained = [_explain(session, query, types.get(query)) for query in queries]
         used = {table for each in explained for table in each.operations}
         session.execute("RESET ROLE")
-        given = sample.column_values(session, catalogue, used)
+        given = sample.column_values(session, catalogue, used, before or catalogue)
         seeded = sample.insert_rows(session, catalogue, given)
-        trial = _Trial(session, role, catalogue, given, seeded)
+        trial = _Trial(session, role, catalogue, before or catalogue, given, seeded)
         return tuple(_with_trial(trial, each) if each.works else each for each in explained)
 
 
@@ -91,6 +95,7 @@ class _Trial:
     session: Session
     role: str
     catalogue: Catalogue
+    before: Catalogue
     given: sample.Values
     seeded: frozenset[int]
 
@@ -235,7 +240,7 @@ def _with_trial(trial: _Trial, outcome: Outcome) -> Outcome:
             for table, does in _written(session, trial.seeded, targets).items():
                 operations[table] = operations.get(table, frozenset()) | does
     except psycopg.Error as error:
-        tried = Tried(message(error), _for_want_of_data(error), 0, (), frozenset())
+        tried = Tried(message(error), _for_want_of_data(trial, error), 0, (), frozenset())
     return replace(outcome, operations=operations, tried=tried)
 
 
@@ -314,8 +319,18 @@ def _become(role: str) -> sql.Composed:
     return sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))
 
 
-def _for_want_of_data(error: psycopg.Error) -> bool:
+def _for_want_of_data(trial: _Trial, error: psycopg.Error) -> bool:
     """On live data it may well go through."""
-    return isinstance(
-        error, errors.ForeignKeyViolation | errors.QueryCanceled | errors.UniqueViolation
+    if isinstance(error, errors.ForeignKeyViolation):
+        return not _refers_to_a_new_table(trial, error.diag.constraint_name or "")
+    return isinstance(error, errors.QueryCanceled | errors.UniqueViolation)
+
+
+def _refers_to_a_new_table(trial: _Trial, constraint: str) -> bool:
+    """All that is in such a table is on the shadow, too."""
+    return any(
+        each.kind == "f"
+        and each.name.strip('"') == constraint
+        and each.refers not in trial.before.relations
+        for each in trial.catalogue.constraints.values()
     )

@@ -59,15 +59,31 @@ def values(session: Session, types: Iterable[int]) -> dict[int, str | None]:
     return found
 
 
-def column_values(session: Session, catalogue: Catalogue, tables: Iterable[int]) -> Values:
-    """A value for each column of `tables` and of those that they refer to."""
+def column_values(
+    session: Session, catalogue: Catalogue, tables: Iterable[int], before: Catalogue
+) -> Values:
+    """A value for each column of `tables` and of those that they refer to.
+
+    Columns that were not there `before` are left to their defaults, as in the rows of the old
+    version, if they have one or need none.
+    """
     wanted = _with_parents(catalogue, tables)
-    columns = [each for each in catalogue.columns.values() if each.relation in wanted]
+    columns = [
+        each
+        for each in catalogue.columns.values()
+        if each.relation in wanted and not _is_left_out(each, before)
+    ]
     known = values(session, (each.type_oid for each in columns))
     return {
         (each.relation, each.number): _accepted(session, catalogue, each, known.get(each.type_oid))
         for each in columns
     }
+
+
+def _is_left_out(column: Column, before: Catalogue) -> bool:
+    is_new = (column.relation, column.number) not in before.columns
+    optional = bool(column.default or column.identity) or not column.not_null
+    return is_new and optional and column.relation in before.relations
 
 
 def insert_rows(session: Session, catalogue: Catalogue, given: Values) -> frozenset[int]:
@@ -81,7 +97,11 @@ def insert_rows(session: Session, catalogue: Catalogue, given: Values) -> frozen
         relation = catalogue.relations[table]
         if not relation.is_table or relation.kind == FOREIGN:
             continue
-        columns = [each for each in catalogue.columns_of(table) if not each.generated]
+        columns = [
+            each
+            for each in catalogue.columns_of(table)
+            if (table, each.number) in given and not each.generated
+        ]
         try:
             with session.transaction():
                 if session.execute(_insert(relation.name, columns, given)).rowcount == 1:

@@ -3,8 +3,6 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,25 +62,27 @@ def restore(service: TestedService, backup: str, *more: str) -> Said:
     return service.gp("restore", *asked, *more)
 
 
-def launch(service: TestedService, backup: Backup) -> str:
-    return service.dagster.launch(
-        "restore",
-        service=service.name,
-        backup=backup.id,
-        operator="ann",
-        reason="somebody dropped it",
-        confirm=service.name,
-    )
+def begun(service: TestedService, backup: Backup, then: signal.Signals) -> str:
+    """A run that gets a signal when users can't write any more, and nothing was restored yet.
 
-
-@contextmanager
-def held_up(service: TestedService, by: str) -> Iterator[None]:
-    """Somebody else is at the server with `by`, for less than a restore waits for it."""
-    embedded = EmbeddedPostgres(service.project.home)
-    with psycopg.connect(embedded.superuser_url()) as session:
-        session.execute(by.encode())
-        yield
+    It is held up there by somebody who lets nobody make a database.
+    """
+    superuser = EmbeddedPostgres(service.project.home).superuser_url()
+    with psycopg.connect(superuser) as session:
+        session.execute("LOCK TABLE pg_database IN SHARE MODE")
+        run_id = service.dagster.launch(
+            "restore",
+            service=service.name,
+            backup=backup.id,
+            operator="ann",
+            reason="somebody dropped it",
+            confirm=service.name,
+        )
+        process = service.dagster.process_of(run_id)
+        wait_until(lambda: is_read_only(service), seconds=60, every=0.05)
+        os.kill(process, then)
         session.rollback()
+    return run_id
 
 
 def test_what_is_not_meant_or_not_confirmed_changes_nothing(treasure: TestedService) -> None:
@@ -110,16 +110,10 @@ def test_what_is_not_meant_or_not_confirmed_changes_nothing(treasure: TestedServ
 def test_a_restore_that_is_killed_is_undone(treasure: TestedService) -> None:
     dagster, backup = treasure.dagster, back_up(treasure)
     database = str(data(treasure).value("SELECT current_database()"))
-    with held_up(treasure, by="LOCK TABLE pg_database IN SHARE MODE"):  # none can be made
-        run_id = launch(treasure, backup)
-        process = dagster.process_of(run_id)
-        wait_until(lambda: is_read_only(treasure))
-        os.kill(process, signal.SIGKILL)
-        assert treasure.shown["state"] == "restoring"
-        assert "ann is restoring backup" in treasure.shown["remarks"][0]
-    refused = treasure.gp("restore", "--backup", backup.id, "--reason", "again")
-    assert refused.code == 1
-    wait_until(lambda: restrictions.restoring(treasure.platform.target.ledger) is None, seconds=60)
+    run_id = begun(treasure, backup, then=signal.SIGKILL)
+    assert treasure.shown["state"] == "restoring"
+    assert "ann is restoring backup" in treasure.shown["remarks"][0]
+    wait_until(lambda: restrictions.restoring(treasure.platform.target.ledger) is None, seconds=90)
     treasure.settle()
     assert (treasure.live, treasure.slots) == ("v2", ["v1", "v2"])
     data(treasure).run("INSERT INTO missions (title) VALUES ('written')")
@@ -131,20 +125,19 @@ def test_a_restore_that_is_killed_is_undone(treasure: TestedService) -> None:
 
 
 def test_a_person_rolls_back_in_the_middle_of_a_restore(treasure: TestedService) -> None:
+    """Its run is stopped at that moment, and changes nothing when it goes on."""
     dagster, backup = treasure.dagster, back_up(treasure)
-    database = data(treasure).value("SELECT quote_ident(current_database())")
-    with held_up(treasure, by=f"ALTER DATABASE {database} SET work_mem = '5MB'"):
-        run_id = launch(treasure, backup)
-        dagster.wait_for_step(run_id, "restore")
-        wait_until(lambda: treasure.shown["state"] == "restoring")
-        busy = treasure.gp("release", "v1", "--allow-downgrade")
-        assert "is busy: restore" in busy.object["error"]
+    run_id = begun(treasure, backup, then=signal.SIGSTOP)
+    try:
         said = treasure.gp("rollback", "--now", "--reason", "v2 is bad, too")
         assert said.code == 0, said.err
+        assert treasure.live == "v1"
+        data(treasure).run("INSERT INTO missions (title) VALUES ('written')")
+    finally:
+        os.kill(dagster.process_of(run_id), signal.SIGCONT)
     assert dagster.end_of(run_id) == "FAILURE"
     treasure.settle()
     assert (treasure.live, treasure.shown["state"]) == ("v1", "live")
-    data(treasure).run("INSERT INTO missions (title) VALUES ('written')")
     assert not is_read_only(treasure)
     said = treasure.gp("quarantine", "v2", "--lift", "--reason", "it was not to blame")
     assert said.code == 0, said.err

@@ -1,5 +1,7 @@
 """The shadow is like the live database in all that a schema is, and the live one is only read."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -169,3 +171,19 @@ def test_foreign_servers_are_out_of_reach(production: str, shadow: MakeShadow, l
     with shadow() as made, made.database.session() as session:
         assert ask(session, "SELECT count(*) FROM pg_foreign_server") == 1
         assert ask(session, "SELECT count(*) FROM pg_user_mappings") == 0
+
+
+def test_a_storage_setting_that_is_unknown_here_is_nothing_that_a_query_sees(
+    live: Live, shadow: MakeShadow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = PgTools.dump_schema
+
+    def with_a_setting(self: PgTools, into: Path, **options: object) -> None:
+        dump(self, into, **options)  # type: ignore[arg-type]
+        with into.open("a") as script:
+            script.write("ALTER TABLE public.missions ALTER COLUMN id SET (vendors_own = 1);\n")
+
+    live.run("CREATE TABLE missions (id int)")
+    monkeypatch.setattr(PgTools, "dump_schema", with_a_setting)
+    with shadow() as made:
+        assert made.notes == ()

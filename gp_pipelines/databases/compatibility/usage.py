@@ -99,6 +99,8 @@ class Usage:
 
         An expression that differs is the column's default. Empty where nothing is known.
         """
+        if not self.complete:
+            return ()  # another one may leave the column out
         found = []
         for outcome in self._before:
             after = self._after.get(outcome.query)

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from gp_pipelines import tags
 from gp_pipelines.launchpad import service_config
 from gp_pipelines.release import ops
 from gp_pipelines.release.config import release_config
@@ -20,6 +21,7 @@ def release_job(services: Services) -> dg.JobDefinition:
         config=dg.ConfigMapping(
             config_fn=_for_plan, config_schema=release_config(services).to_config_schema()
         ),
+        tags={tags.QUEUE: "release"},
         # A process for each op would cost 2.5 s an op, and the fence is held by one process.
         executor_def=dg.in_process_executor,
     )

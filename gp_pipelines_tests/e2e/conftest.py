@@ -6,12 +6,20 @@ import psutil
 import pytest
 
 from gp_pipelines_tests.e2e.project import Project, TestedService
+from gp_pipelines_tests.notifications.receiver import Receiver
 
-SERVICES = 14  # Envoy has three files of each to watch, and the system has a limit for that
+SERVICES = 17  # Envoy has three files of each to watch, and the system has a limit for that
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def people() -> Iterator[Receiver]:
+    """Who is told of everything that happens in the project."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, people: Receiver) -> Iterator[Project]:
     root = tmp_path_factory.mktemp("e2e")
     project = Project(root)
     project.add_api("api", timeouts={"drain": 5, "switch": 10, "migrate": 6})
@@ -19,7 +27,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.add("brief", retention_seconds=1)
     project.add("brief-2", retention_seconds=1)
     project.add("gated", promotion="manual")
+    project.add("fed", alerts={"max_automatic_rollbacks": 1})
+    project.add("probed", alerts={"probe": {"health_failures": 2}})
+    project.add("dry", alerts={"dry_run": True})
+    project.add("watched", alerts={"not_watched_after_seconds": 10})
     project.add_free(SERVICES)
+    project.variables["GP_NOTIFY_WEBHOOK_URL"] = people.url
     with project.running():
         yield project
     left = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"]) if _is_of(p, str(root))]

@@ -55,6 +55,7 @@ def test_a_release_takes_the_traffic_over_and_people_find_in_dagster_what_it_did
         tags.NUMBER: "2",
         tags.ACTOR: "ui",
         tags.TRIGGER: "ui",
+        tags.QUEUE: "release",
     }
     history = dagster.history(service.name)
     assert [(each["what"], each["before"], each["after"], each["run"]) for each in history] == [

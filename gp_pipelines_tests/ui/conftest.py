@@ -1,4 +1,4 @@
-"""A stack of its own, with v1 live, and a browser before it."""
+"""A stack of its own for all of these tests, with v1 released, and a browser before it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +12,11 @@ from gp_pipelines_tests.ui.dagster_ui import DagsterUi
 SERVICE = "ghostpirates-api"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[DemoProject]:
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProject]:
     if chromium() is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")
-    project = DemoProject(tmp_path / "project")
+    project = DemoProject(tmp_path_factory.mktemp("ui") / "project", retention_seconds=600)
     project.make()
     try:
         assert project.gp("up")[0] == 0

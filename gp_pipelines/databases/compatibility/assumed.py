@@ -14,16 +14,16 @@ from gp_pipelines.databases.compatibility.catalogue import (
     Column,
     Relation,
 )
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 
 MOST = 40  # relations
 
 
 def queries(
-    catalogue: Catalogue, migrations: Sequence[SqlFile] | MigrateCommand
+    catalogue: Catalogue, migrations: Sequence[SqlFile] | ForeignCommand
 ) -> tuple[str, ...]:
     named = [each for each in catalogue.relations.values() if each.kind != SEQUENCE]
-    if not isinstance(migrations, MigrateCommand):
+    if not isinstance(migrations, ForeignCommand):
         words = set(re.findall(r"\w+", " ".join(file.text for file in migrations).lower()))
         named = [each for each in named if _plain(each) in words]
     return tuple(query for each in named[:MOST] for query in _of(catalogue, each))

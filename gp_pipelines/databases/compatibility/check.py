@@ -15,7 +15,7 @@ from gp_pipelines.databases.compatibility.assumed import queries as assumed_quer
 from gp_pipelines.databases.compatibility.catalogue import Catalogue
 from gp_pipelines.databases.compatibility.change import Change
 from gp_pipelines.databases.compatibility.finding import Finding, Report, Severity
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, seen_by_server
 from gp_pipelines.databases.compatibility.queries import Outcome, try_queries
 from gp_pipelines.databases.compatibility.replay import Failure, Replayed, replay
@@ -39,7 +39,7 @@ SECONDS = 600.0
 
 def check(
     live: Connector,
-    migrations: Sequence[SqlFile] | MigrateCommand,
+    migrations: Sequence[SqlFile] | ForeignCommand,
     *,
     scratch: Scratch,
     tools: PgTools,
@@ -93,7 +93,7 @@ def _try(
     shadow: Shadow,
     role: str,
     queries: OldQueries,
-    migrations: Sequence[SqlFile] | MigrateCommand,
+    migrations: Sequence[SqlFile] | ForeignCommand,
     deadline: float,
     progress: Progress,
 ) -> _Trial:

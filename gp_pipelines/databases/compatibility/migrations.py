@@ -22,7 +22,7 @@ class SqlFile:
 
 
 @dataclass(frozen=True, slots=True)
-class MigrateCommand:
+class ForeignCommand:
     """A foreign command. It gets the shadow's URL where the live database's would be."""
 
     argv: tuple[str, ...]

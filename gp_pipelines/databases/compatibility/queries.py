@@ -108,6 +108,7 @@ def _as(shadow: Shadow, role: str) -> Iterator[Session]:
         (path,) = session.execute("SELECT current_setting('search_path')").fetchone() or ("",)
         settings.append(("search_path", str(path)))
     with shadow.database.session(APPLICATION) as session:
+        session.prepare_threshold = None  # psycopg would deallocate ours along with its own
         for name, value in [*settings, ("plan_cache_mode", "force_generic_plan")]:
             session.execute("SELECT set_config(%s, %s, false)", [name, value])
         session.execute("SELECT set_config('statement_timeout', %s, false)", [PATIENCE])

@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 from gp_pipelines.commands import Command, CommandTimedOut
 from gp_pipelines.databases.compatibility import recorder
 from gp_pipelines.databases.compatibility.capture import Capture
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.queries import message
 from gp_pipelines.databases.compatibility.recorder import Seen
 from gp_pipelines.databases.compatibility.shadow import APPLICATION, DATABASE, Shadow, as_uri
@@ -49,7 +49,7 @@ class Replayed:
 
 def replay(
     shadow: Shadow,
-    migrations: Sequence[SqlFile] | MigrateCommand,
+    migrations: Sequence[SqlFile] | ForeignCommand,
     *,
     deadline: float,
     progress: Progress,
@@ -58,7 +58,7 @@ def replay(
     with shadow.database.session(APPLICATION) as session:
         recorder.install(session)
         with Capture(shadow) as capture:
-            if isinstance(migrations, MigrateCommand):
+            if isinstance(migrations, ForeignCommand):
                 failure = _run(shadow, migrations, deadline, progress)
                 executed = tuple(
                     Executed(text, migrations.argv[0], True) for text in capture.top_level()
@@ -95,7 +95,7 @@ def _apply(
 
 
 def _run(
-    shadow: Shadow, command: MigrateCommand, deadline: float, progress: Progress
+    shadow: Shadow, command: ForeignCommand, deadline: float, progress: Progress
 ) -> Failure | None:
     connector = shadow.as_role(shadow.role)
     environment = {

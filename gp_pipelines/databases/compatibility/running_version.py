@@ -48,5 +48,6 @@ def running_version(
 ) -> Iterator[RunningVersion]:
     """Its session, as `role`: open, and in no transaction, while the migration is applied."""
     with shadow.as_role(role).session(APPLICATION) as session:
+        session.prepare_threshold = None  # psycopg would deallocate ours along with its own
         session.execute("SET plan_cache_mode = force_generic_plan")
         yield RunningVersion(session, outcomes)

@@ -8,7 +8,7 @@ import pytest
 
 from gp_pipelines.databases.compatibility.check import check
 from gp_pipelines.databases.compatibility.finding import Report
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.shadow import SERVER_SETTINGS, Shadow, shadow_of
 from gp_pipelines.databases.connection import Connector
 from gp_pipelines.databases.pg_tools import PgTools
@@ -56,7 +56,7 @@ def shadow(live: Live, scratch: Scratch) -> MakeShadow:
 def checked(live: Live, scratch: Scratch) -> Check:
     """`checked("ALTER TABLE …", role=…)`: the report on one file, or on a command."""
 
-    def run(migration: str | MigrateCommand, **options: object) -> Report:
+    def run(migration: str | ForeignCommand, **options: object) -> Report:
         files = [SqlFile("1.sql", migration)] if isinstance(migration, str) else migration
         return check(
             Connector(lambda: live.url, advice=""),

@@ -9,7 +9,7 @@ import pytest
 
 from gp_pipelines.databases.compatibility import old_queries
 from gp_pipelines.databases.compatibility.finding import Verdict
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, sql_files
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, sql_files
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, from_file
 from gp_pipelines.errors import ConfigInvalid, Refused
 from gp_pipelines_tests.databases.compatibility.conftest import Check
@@ -49,7 +49,7 @@ def test_a_foreign_command_is_judged_as_files_are(checked: Check, live: Live) ->
         "with psycopg.connect(os.environ['DATABASE_URL']) as c:\n"
         "    c.execute('ALTER TABLE missions RENAME COLUMN crew TO people')\n"
     )
-    command = MigrateCommand((sys.executable, "-c", code), Path("/"), {}, "DATABASE_URL")
+    command = ForeignCommand((sys.executable, "-c", code), Path("/"), {}, "DATABASE_URL")
     queries = OldQueries.of(("SELECT crew FROM missions",), complete=True)
     report = checked(command, queries=queries)
     assert report.verdict is Verdict.BREAKING
@@ -60,7 +60,7 @@ def test_a_foreign_command_is_judged_as_files_are(checked: Check, live: Live) ->
 
 
 def test_a_command_that_changes_nothing_has_no_findings(checked: Check) -> None:
-    command = MigrateCommand((sys.executable, "-c", ""), Path("/"), {}, "DATABASE_URL")
+    command = ForeignCommand((sys.executable, "-c", ""), Path("/"), {}, "DATABASE_URL")
     assert checked(command).findings == ()
 
 
@@ -76,6 +76,16 @@ def test_a_query_that_never_worked_is_a_note(checked: Check) -> None:
     report = checked("CREATE TABLE crew (id int)", queries=queries)
     assert report.verdict is Verdict.COMPATIBLE
     assert "query-not-tried" in {each.rule for each in report.findings}
+
+
+def test_many_queries_are_tried_as_a_few_are(checked: Check) -> None:
+    many = tuple(f"SELECT title FROM missions WHERE id = $1 AND crew > {n}" for n in range(40))
+    queries = OldQueries.of(many, complete=True)
+    assert checked("ALTER TABLE missions ADD COLUMN a int", queries=queries).verdict is (
+        Verdict.COMPATIBLE
+    )
+    broken = checked("ALTER TABLE missions ALTER COLUMN title TYPE varchar", queries=queries)
+    assert [each.rule for each in broken.findings].count("query-fails-in-open-sessions") == 40
 
 
 def test_an_unknown_role_is_refused_before_anything_is_started(checked: Check) -> None:

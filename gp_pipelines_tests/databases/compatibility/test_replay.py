@@ -7,25 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from gp_pipelines.databases.compatibility.migrations import MigrateCommand, SqlFile
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.replay import Replayed, replay
 from gp_pipelines_tests.databases.compatibility.conftest import MakeShadow
 from gp_pipelines_tests.databases.conftest import Live
 
 
-def replayed(shadow: MakeShadow, migrations: Sequence[SqlFile] | MigrateCommand) -> Replayed:
+def replayed(shadow: MakeShadow, migrations: Sequence[SqlFile] | ForeignCommand) -> Replayed:
     with shadow() as made:
         return replay(made, migrations, deadline=time.monotonic() + 60, progress=lambda line: None)
 
 
-def python(code: str, **options: float) -> MigrateCommand:
+def python(code: str, **options: float) -> ForeignCommand:
     """A migrate command of its own: it has the URL in DATABASE_URL, and `run` for statements."""
     head = (
         "import os, sys, time, subprocess, psycopg\n"
         "connect = lambda: psycopg.connect(os.environ['DATABASE_URL'], autocommit=True)\n"
     )
     argv = (sys.executable, "-c", head + code)
-    return MigrateCommand(argv, Path("/"), {}, "DATABASE_URL", **options)  # type: ignore[arg-type]
+    return ForeignCommand(argv, Path("/"), {}, "DATABASE_URL", **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

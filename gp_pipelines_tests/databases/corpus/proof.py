@@ -22,7 +22,7 @@ class Ran:
 
 def connect(url: str, role: str) -> Connection:
     """As the superuser who has become `role`: with its rights, and no more."""
-    connection = psycopg.connect(url, autocommit=True)
+    connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
     connection.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(role)))
     return connection
 

@@ -126,7 +126,7 @@ def facts(attempt: RollbackAttempt, found: Assessment, done: RolledBack) -> dict
     schema = present_schema(attempt.platform)
     return {
         "way": found.way.value,
-        "old version": "proved" if found.proved else "unproved with the present schema",
+        "old version": f"{'proved' if found.proved else 'unproved'} with the present schema",
         "schema": schema.name if schema else "unknown",
         "first old answer (ms)": round(done.seen.first_ms or 0.0, 1),
         "verified (ms)": round(done.seen.seconds * 1000, 1) if done.verified else "not verified",

@@ -27,7 +27,7 @@ def assessment_metadata(found: Assessment, preempted: Holder | None) -> Metadata
         "release": lineage.run_link(found.release_id),
         "goes back to": found.back_to.describe(),
         "way": found.way.value,
-        "the old version is": "proved" if found.proved else "unproved with the present schema",
+        "the old version is": f"{'proved' if found.proved else 'unproved'} with the present schema",
         "schema": found.schema,
         **({"takes the fence from": preempted.describe()} if preempted else {}),
     }

@@ -29,7 +29,6 @@ def test_a_rollback_is_filled_in_launched_and_leads_to_the_release_that_it_undid
     ui.open_launchpad("rollback")
     form = ui.scaffold()
     assert f"service: '{SERVICE}'" in form
-    take_picture(ui.page, "rollback-launchpad")
     ui.fill("reason", "the shop is empty")
     run_id = ui.launch()
     assert ui.see_end_of_run() == "Success"
@@ -37,13 +36,12 @@ def test_a_rollback_is_filled_in_launched_and_leads_to_the_release_that_it_undid
     ui.show_what_the_steps_found()
     expect(ui.page.get_by_role("cell", name="goes back to")).to_be_visible()
     expect(ui.page.get_by_role("link", name=release_id[:8]).first).to_be_visible()
-    take_picture(ui.page, "rollback")
 
     ui.open_history(SERVICE, "live")
     expect(ui.page.get_by_text("rollback: v2 (#2, green) → v1 (#1, blue)")).to_be_visible()
     expect(ui.page.get_by_text("the shop is empty")).to_be_visible()
     expect(ui.page.get_by_role("link", name=run_id[:8]).first).to_be_visible()
-    take_picture(ui.page, "rollback-history")
+    take_picture(ui.page, "rollback")
 
     _, status = project.gp("status", SERVICE)
     assert status["services"][0]["live"]["version"] == "v1"

@@ -21,11 +21,11 @@ from gp_pipelines_tests.e2e.project import Project, TestedService
 from gp_pipelines_tests.faults.rollback_run_kills import KILLS, RollbackKill
 from gp_pipelines_tests.load import Load, Results
 
-pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(600)]
 
 RATE = 10.0  # requests/s for each service
 # A launched run that never began counts as lost after 20 s, then as many for its second one.
-ENDED_SECONDS = 90.0
+ENDED_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

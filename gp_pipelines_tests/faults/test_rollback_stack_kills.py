@@ -25,11 +25,11 @@ from gp_pipelines_tests.faults.rollback_run_kills import (
 )
 from gp_pipelines_tests.load import Load, Results
 
-pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.xdist_group("kills"), pytest.mark.timeout(600)]
 
 RATE = 10.0
 BACK_SECONDS = 60
-ENDED_SECONDS = 90.0
+ENDED_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from gp_pipelines.databases.compatibility.finding import Finding, Report, Severi
 from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, seen_by_server
 from gp_pipelines.databases.compatibility.queries import Outcome, try_queries
+from gp_pipelines.databases.compatibility.recorder import OTHER_SERVER
 from gp_pipelines.databases.compatibility.replay import Failure, Replayed, replay
 from gp_pipelines.databases.compatibility.running_version import running_version
 from gp_pipelines.databases.compatibility.shadow import (
@@ -131,7 +132,16 @@ def _judge(shadow: Shadow, role: str, trial: _Trial, weights: locks.Weights) -> 
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:
-    if failure is not None:
+    if failure is not None and OTHER_SERVER in failure.error:
+        yield Finding(
+            Severity.APPROVAL,
+            "not-tried",
+            failure.source,
+            f"nothing that is known: {failure.error}. Neither it nor what follows was tried.",
+            "Check it by hand, in a migration of its own.",
+            failure.statement,
+        )
+    elif failure is not None:
         yield Finding(
             Severity.BREAKING,
             "does-not-apply",

@@ -31,7 +31,7 @@ _VERDICTS = {
     Severity.NOTE: Verdict.COMPATIBLE,
 }
 _WORST_FIRST = tuple(Severity)
-_PASSWORD = re.compile(r"(?i)\b(password\s+)(E?'(?:[^'\\]|''|\\.)*')")
+_PASSWORD = re.compile(r"(?i)\b((?:password|secret|token|passfile)\s+)(E?'(?:[^'\\]|''|\\.)*')")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 from gp_pipelines.databases.connection import Session
 
 SCHEMA = "gp_replay"
+OTHER_SERVER = "is not tried on a shadow: it may reach another server"
 OBSERVE: LiteralString = "SELECT gp_replay.observe(%s)"
 
 _INSTALL: LiteralString = r"""
@@ -44,6 +45,11 @@ DECLARE
     dropped jsonb;
     rewritten oid;
 BEGIN
+    IF TG_EVENT = 'ddl_command_start' AND TG_TAG IN
+        ('CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION', 'CREATE USER MAPPING',
+         'ALTER USER MAPPING', 'IMPORT FOREIGN SCHEMA') THEN
+        RAISE EXCEPTION '% is not tried on a shadow: it may reach another server', TG_TAG;
+    END IF;
     GET DIAGNOSTICS stack = PG_CONTEXT;
     IF TG_EVENT = 'ddl_command_end' THEN
         SELECT jsonb_agg(jsonb_build_array(object_type, object_identity, objid::bigint))
@@ -69,6 +75,7 @@ SET search_path = pg_catalog AS $$
 $$;
 
 GRANT USAGE ON SCHEMA gp_replay TO PUBLIC;
+GRANT EXECUTE ON FUNCTION gp_replay.observe TO PUBLIC;
 
 CREATE EVENT TRIGGER gp_replay_start ON ddl_command_start EXECUTE FUNCTION gp_replay.event();
 CREATE EVENT TRIGGER gp_replay_end ON ddl_command_end EXECUTE FUNCTION gp_replay.event();

@@ -78,6 +78,23 @@ def test_a_query_that_never_worked_is_a_note(checked: Check) -> None:
     assert "query-not-tried" in {each.rule for each in report.findings}
 
 
+def test_what_may_reach_another_server_is_not_tried(
+    checked: Check, live: Live, production: str
+) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(live.url)["dbname"]
+    url = psycopg.conninfo.make_conninfo(production, dbname=database)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION postgres_fdw")
+        connection.execute("GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO app")
+    report = checked(
+        "CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'there');"
+        "CREATE USER MAPPING FOR app SERVER other OPTIONS (password 'hidden');"
+    )
+    assert report.verdict is Verdict.NEEDS_APPROVAL
+    assert "not-tried" in {each.rule for each in report.findings}
+    assert "hidden" not in report.as_markdown()
+
+
 def test_many_queries_are_tried_as_a_few_are(checked: Check) -> None:
     many = tuple(f"SELECT title FROM missions WHERE id = $1 AND crew > {n}" for n in range(40))
     queries = OldQueries.of(many, complete=True)

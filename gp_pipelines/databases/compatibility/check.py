@@ -10,6 +10,7 @@ from gp_pipelines.databases.compatibility import (
     locks,
     query_rules,
     squawk,
+    text_rules,
 )
 from gp_pipelines.databases.compatibility.assumed import queries as assumed_queries
 from gp_pipelines.databases.compatibility.catalogue import Catalogue
@@ -28,7 +29,9 @@ from gp_pipelines.databases.compatibility.shadow import (
     require_role,
     shadow_of,
 )
+from gp_pipelines.databases.compatibility.statements import bare
 from gp_pipelines.databases.compatibility.usage import Usage
+from gp_pipelines.databases.compatibility.weights import MB, Weights, table_sizes
 from gp_pipelines.databases.connection import Connector
 from gp_pipelines.databases.pg_tools import PgTools
 from gp_pipelines.databases.verification import Scratch
@@ -65,14 +68,14 @@ def check(
         role = role or session.info.user
         require_role(session, role)
         known = queries or seen_by_server(session, role)
-        weights = locks.Weights(locks.table_sizes(session), large_table_mb * locks.MB)
+        weights = Weights(table_sizes(session), large_table_mb * MB)
         major = session.info.server_version // 10000
     with shadow_of(
         live, scratch=scratch, tools=tools, deadline=deadline, progress=progress
     ) as shadow:
         trial = _try(shadow, role, known, migrations, deadline, progress)
         found = [*shadow.notes, *_judge(shadow, role, trial, weights)]
-    explained = {each.statement for each in found}
+    explained = {bare(each.statement) for each in found}
     return Report.of([*found, *squawk.findings(trial.replayed.executed, explained, major)])
 
 
@@ -117,7 +120,7 @@ def _try(
     return _Trial(before, after, worked, work, assumed, queries.complete, open_sessions, replayed)
 
 
-def _judge(shadow: Shadow, role: str, trial: _Trial, weights: locks.Weights) -> Iterator[Finding]:
+def _judge(shadow: Shadow, role: str, trial: _Trial, weights: Weights) -> Iterator[Finding]:
     usage = Usage(
         trial.before, trial.worked, trial.work, complete=trial.complete, assumed=trial.assumed
     )
@@ -128,7 +131,8 @@ def _judge(shadow: Shadow, role: str, trial: _Trial, weights: locks.Weights) -> 
             change, trial.worked, trial.work, trial.in_open_sessions, trial.assumed
         )
         yield from difference.findings(change, role)
-        yield from locks.findings(change, trial.replayed.executed, weights)
+        yield from locks.findings(change, weights)
+        yield from text_rules.findings(change, trial.replayed.executed, weights)
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:

@@ -4,20 +4,17 @@ What was locked, read whole or rewritten was seen on the shadow, where every tab
 much that is, is weighed with the live tables' sizes.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import LiteralString
 
 from gp_pipelines.databases.compatibility.catalogue import MATERIALIZED, Relation
 from gp_pipelines.databases.compatibility.change import Change
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
 from gp_pipelines.databases.compatibility.recorder import Seen
-from gp_pipelines.databases.compatibility.replay import Executed
 from gp_pipelines.databases.compatibility.statements import bare
-from gp_pipelines.databases.connection import Session
+from gp_pipelines.databases.compatibility.text_rules import writes, written_whole
+from gp_pipelines.databases.compatibility.weights import Weights
 
-MB = 2**20
 _ALL = "AccessExclusiveLock"
 _BLOCKS = {
     _ALL: "reads and writes",
@@ -25,55 +22,10 @@ _BLOCKS = {
     "ShareRowExclusiveLock": "writes",
     "ShareLock": "writes",
 }
-_NAME = r'(?P<name>(?:"(?:[^"]|"")+"|[\w$]+)(?:\.(?:"(?:[^"]|"")+"|[\w$]+))?)'
-_WHOLE = re.compile(rf"(?i)(?P<verb>UPDATE|DELETE\s+FROM)\s+(?:ONLY\s+)?{_NAME}(?P<rest>.*)")
-_EMPTIES = re.compile(rf"(?i)TRUNCATE\s+(?:TABLE\s+)?(?:ONLY\s+)?{_NAME}")
-_LOCKS = re.compile(
-    rf"(?i)LOCK\s+(?:TABLE\s+)?(?:ONLY\s+)?{_NAME}(?:\s+IN\s+(?P<mode>[A-Z ]+?)\s+MODE)?"
-)
-_RESTARTS = re.compile(
-    rf"(?i)ALTER\s+(?:SEQUENCE|TABLE)\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}.*\bRESTART\b"
-)
-_REBUILDS = re.compile(
-    rf"(?i)(?:VACUUM\s+(?:\([^)]*\bFULL\b[^)]*\)|FULL(?:\s+\w+)*?)|CLUSTER(?:\s+VERBOSE)?)\s+{_NAME}"
-)
 _ONLINE = (
     "Build indexes CONCURRENTLY; add constraints NOT VALID and VALIDATE them in a migration of "
     "their own; add a new column instead of rewriting one."
 )
-_BATCHES = "Write in batches, each in a transaction of its own, outside the migration."
-_SIZES: LiteralString = """
-    SELECT format('%I.%I', n.nspname, c.relname),
-           CASE c.relkind WHEN 'p' THEN
-               (SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)
-                FROM pg_partition_tree(c.oid) t)
-           ELSE pg_total_relation_size(c.oid) END::bigint
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-"""
-
-
-def table_sizes(live: Session) -> dict[str, int]:
-    """Bytes of each table with its indexes, by qualified name."""
-    return {str(name): int(str(size)) for name, size in live.execute(_SIZES)}
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What the live tables weigh."""
-
-    sizes: Mapping[str, int]
-    large: int  # bytes
-
-    def of(self, relation: Relation) -> int:
-        return self.sizes.get(relation.name, 0)
-
-    def severity(self, *relations: Relation) -> Severity:
-        large = any(self.of(each) >= self.large for each in relations)
-        return Severity.APPROVAL if large else Severity.NOTE
-
-    def words(self, relation: Relation) -> str:
-        return f"{relation.name} ({self.of(relation) / MB:,.0f} MB)"
 
 
 @dataclass(slots=True)
@@ -84,7 +36,7 @@ class _Transaction:
     scans: Mapping[int, int] = field(default_factory=dict)
 
 
-def findings(change: Change, executed: tuple[Executed, ...], weights: Weights) -> Iterator[Finding]:
+def findings(change: Change, weights: Weights) -> Iterator[Finding]:
     """Tables that are new in this migration hold nobody up."""
     transactions: dict[tuple[int, str], _Transaction] = {}
     for seen in change.seen:
@@ -92,8 +44,6 @@ def findings(change: Change, executed: tuple[Executed, ...], weights: Weights) -
         if seen.moment != "ddl_command_start":
             yield from _judge(change, seen, transaction, weights)
         transaction.locks, transaction.scans = seen.locks, seen.scans
-    for each in executed:
-        yield from _by_text(change, each.text, weights)
 
 
 def _judge(change: Change, seen: Seen, before: _Transaction, weights: Weights) -> Iterator[Finding]:
@@ -116,10 +66,10 @@ def _judge(change: Change, seen: Seen, before: _Transaction, weights: Weights) -
             yield _long(old[table], mode, read, seen, weights)
         elif not read and (table, mode) not in before.locks:
             yield _brief(old[table], mode, seen, weights)
-    if seen.moment == "statement" and _WHOLE.match(bare(seen.statement)):
+    if seen.moment == "statement" and writes(bare(seen.statement)):
         for relation in read:
             if _strongest(_held(seen.locks).get(relation.oid, set())) is None:
-                yield _whole(relation, seen.statement, weights)
+                yield written_whole(relation, bare(seen.statement), weights)
 
 
 def _only_referred_to(change: Change, table: int, seen: Seen) -> bool:
@@ -166,88 +116,6 @@ def _brief(relation: Relation, mode: str, seen: Seen, weights: Weights) -> Findi
         "A lock_timeout keeps it from holding others up meanwhile.",
         seen.statement,
     )
-
-
-def _whole(relation: Relation, statement: str, weights: Weights) -> Finding:
-    return Finding(
-        weights.severity(relation),
-        "whole-table-written",
-        relation.name,
-        f"writes of the same rows wait until all that it finds in {weights.words(relation)} is "
-        "written.",
-        _BATCHES,
-        statement,
-    )
-
-
-def _by_text(change: Change, text: str, weights: Weights) -> Iterator[Finding]:
-    """What event triggers do not see."""
-    statement = bare(text)
-    if (match := _EMPTIES.match(statement)) or _deletes_all(match := _WHOLE.match(statement)):
-        assert match is not None
-        for relation in _named(change, match["name"], change.usage.does):
-            yield Finding(
-                Severity.APPROVAL,
-                "table-emptied",
-                relation.name,
-                f"the old version's rows: nothing is left in {weights.words(relation)}.",
-                "Leave the rows until no live version needs them.",
-                text,
-            )
-    elif (match := _WHOLE.match(statement)) and not re.search(r"(?i)\bWHERE\b", match["rest"]):
-        for relation in _named(change, match["name"], lambda oid: True):
-            yield _whole(relation, text, weights)
-    elif match := _LOCKS.match(statement):
-        mode = "".join(word.title() for word in (match["mode"] or "ACCESS EXCLUSIVE").split())
-        if f"{mode}Lock" in _BLOCKS:
-            for relation in _named(change, match["name"], lambda oid: True):
-                yield Finding(
-                    weights.severity(relation),
-                    "table-locked",
-                    relation.name,
-                    f"{_BLOCKS[f'{mode}Lock']} of {weights.words(relation)} wait until the "
-                    "transaction ends.",
-                    "Leave it to each statement to lock what it needs.",
-                    text,
-                )
-    elif match := _RESTARTS.match(statement):
-        for relation in _named(change, match["name"], lambda oid: True):
-            yield Finding(
-                Severity.APPROVAL,
-                "sequence-restarted",
-                relation.name,
-                "INSERTs of the old version, if it gives them numbers that are taken.",
-                "Let it only count further.",
-                text,
-            )
-    elif match := _REBUILDS.match(statement):
-        for relation in _named(change, match["name"], lambda oid: True):
-            yield Finding(
-                weights.severity(relation),
-                "table-rewritten",
-                relation.name,
-                f"reads and writes of {weights.words(relation)} wait until it is written anew.",
-                "Use VACUUM without FULL, or a tool that repacks tables online.",
-                text,
-            )
-
-
-def _deletes_all(match: re.Match[str] | None) -> bool:
-    return (
-        match is not None
-        and match["verb"].upper().startswith("DELETE")
-        and not re.search(r"(?i)\bWHERE\b", match["rest"])
-    )
-
-
-def _named(change: Change, name: str, wanted: Callable[[int], bool]) -> Iterator[Relation]:
-    """The old table of that name, whichever schema a search path would find it in."""
-    plain = name if name.startswith('"') else name.lower()
-    for relation in change.before.relations.values():
-        same = plain in (relation.name, relation.name.rsplit(".", 1)[-1])
-        if same and wanted(relation.oid):
-            yield relation
-            return
 
 
 def _held(locks: frozenset[tuple[int, str]]) -> dict[int, set[str]]:

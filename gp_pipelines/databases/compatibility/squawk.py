@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
 from gp_pipelines.databases.compatibility.replay import Executed
+from gp_pipelines.databases.compatibility.statements import bare
 from gp_pipelines.errors import StepFailed
 
 SECONDS = 30
@@ -37,7 +38,8 @@ TIMEOUTS = {"require-lock-timeout", "require-statement-timeout"}
 def findings(
     executed: tuple[Executed, ...], explained: Collection[str], major: int
 ) -> Iterator[Finding]:
-    """`explained` are the statements that have findings; `major` is the live server's version.
+    """`explained` are the statements that have findings, without comments; `major` is the live
+    server's version.
 
     Raises `StepFailed` if squawk cannot be run.
     """
@@ -47,7 +49,7 @@ def findings(
         for rule, message, statement in _run(statements, in_transaction, major):
             if rule in TIMEOUTS:
                 missing.setdefault(rule, _timeout(rule, statement))
-            elif rule in BREAKS | LOCKS and statement not in explained:
+            elif rule in BREAKS | LOCKS and bare(statement) not in explained:
                 kind = "the old version" if rule in BREAKS else "locks"
                 yield Finding(Severity.NOTE, rule, kind, _sentence(message), "", statement)
     yield from missing.values()

@@ -1,5 +1,7 @@
 """Answers of a webserver that reality does not give on demand: each ends in one clear error."""
 
+import json
+
 import pytest
 
 from gp_pipelines.cli.dagster_api import DagsterApi

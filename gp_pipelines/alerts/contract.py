@@ -31,7 +31,7 @@ class Alert:
     starts_at: datetime  # UTC, by the sender's clock
     seen_at: datetime  # UTC, when this project first had it
     resolved: bool = False
-    launched: str | None = None  # the run that was launched for it already
+    launched: str | None = None  # the run launched for it at once; empty: that was not possible
 
     @property
     def name(self) -> str:

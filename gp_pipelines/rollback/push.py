@@ -15,9 +15,11 @@ from gp_pipelines.alerts.inbox import Inbox
 from gp_pipelines.errors import GpError, quoted
 from gp_pipelines.platform import Platform
 from gp_pipelines.rollback.launch import JOB, run_config, run_tags
-from gp_pipelines.rollback.watch import Memory, look
+from gp_pipelines.rollback.watch import Memory, Wanted, look
 
 Launch = Callable[[str, Mapping[str, Any], Mapping[str, str]], str]  # job, config, tags → run id
+
+LEFT_TO_THE_SENSOR = ""
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +61,12 @@ class Push:
         except GpError as error:
             memory.launched = before
             log.warning("%s is left to the sensor: %s", service, quoted(error.what))
+            self._note(wanted, LEFT_TO_THE_SENSOR)
             return
         self._memories[service] = memory
         log.info("launched rollback run %s of %s: %s", run_id, service, wanted.request.reason)
+        self._note(wanted, run_id)
+
+    def _note(self, wanted: Wanted, run_id: str) -> None:
         if wanted.alert is not None:
             self._inbox.launched(wanted.alert, run_id)

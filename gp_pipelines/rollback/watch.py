@@ -17,8 +17,9 @@ from gp_pipelines.traffic.liveness import RENEW_SECONDS
 
 # A launched run that has not begun by then was lost by Dagster, and is launched again.
 LOST_AFTER_SECONDS = 20.0
-# What has come by the webhook is launched by the webhook's own process, at once.
-PUSHED_WITHIN_SECONDS = 3.0
+# What has come by the webhook is launched by the webhook's own process, at once. It says so, or
+# that it could not; after longer than that it has died.
+PUSHED_WITHIN_SECONDS = 10.0
 DEAD_AFTER_SECONDS = 3 * RENEW_SECONDS  # of a rollback's run: another one can do no harm
 MOST_LAUNCHES = 5  # for one release
 
@@ -100,7 +101,7 @@ def look(
 
 def _is_pushed(alert: Alert, now: float) -> bool:
     young = now - alert.seen_at.timestamp() < PUSHED_WITHIN_SECONDS
-    return alert.feed == "webhook" and not alert.launched and young
+    return alert.feed == "webhook" and alert.launched is None and young
 
 
 def _without_dead(platform: Platform, there: Situation, memory: Memory, now: float) -> Situation:

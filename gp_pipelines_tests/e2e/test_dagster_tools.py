@@ -37,9 +37,13 @@ def test_the_definitions_are_listed(tmp_path: Path) -> None:
     done = _dg("list", "defs", "--json", GP_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert {job["name"] for job in found["jobs"]} >= {"release", "promote", "cleanup", "reconcile"}
+    jobs = {"release", "promote", "rollback", "restore", "cleanup", "reconcile"}
+    assert {job["name"] for job in found["jobs"]} == jobs
     assert [asset["asset_key"] for asset in found["assets"]] == ["ghostpirates-api/live"]
-    assert {sensor["name"] for sensor in found["sensors"]} == {"reconcile_what_is_left"}
+    assert {sensor["name"] for sensor in found["sensors"]} == {
+        "reconcile_what_is_left",
+        "rollback_on_alert",
+    }
     assert {schedule["name"] for schedule in found["schedules"]} == {"cleanup_when_due"}
 
 

@@ -15,6 +15,7 @@ FIELDS: dict[str, dict[str, bool | None]] = {
         "version": None,
         "redeploy": False,
         "allow_downgrade": False,
+        "replace_previous": False,
         "manual": False,
     },
     "promote": {"service": None},

@@ -1,6 +1,7 @@
 """The webhook's process launches what it has accepted; what it cannot, the sensor does."""
 
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import pytest
 from gp_pipelines.alerts.contract import Alert
 from gp_pipelines.alerts.inbox import Inbox
 from gp_pipelines.errors import TargetUnavailable
-from gp_pipelines.rollback.push import Push
+from gp_pipelines.rollback.push import LEFT_TO_THE_SENSOR, Push
 from gp_pipelines.rollback.watch import PUSHED_WITHIN_SECONDS, Memory, look
 from gp_pipelines_tests.rollback.watched import WatchedServices, an_alert, platform, watched
 
@@ -104,7 +105,10 @@ def test_a_launch_that_fails_is_left_to_the_sensor(
     push((accepted(platforms, inbox),))
     assert "api is left to the sensor" in caplog.text
     assert "hunter2" not in caplog.text
-    assert [alert.launched for alert in inbox.firing("api")] == [None]
+    (left,) = inbox.firing("api")
+    assert left.launched == LEFT_TO_THE_SENSOR
+    found = look(platforms["api"], [left], Memory(), time.time())
+    assert found.wanted, "which need not wait, as it does while the webhook is at it"
     later = datetime.now(UTC).timestamp() + PUSHED_WITHIN_SECONDS + 1
     assert look(platforms["api"], inbox.firing("api"), Memory(), later).wanted
 

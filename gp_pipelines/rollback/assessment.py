@@ -16,6 +16,12 @@ from gp_pipelines.targets.contract import Ledger, Target
 UNCHANGED = "Traffic is where it was, and nothing was changed."
 
 
+class HeldBack(Refused):
+    """An alert may not roll back now. The guards say the same before a run is launched, for as long
+    as it is so: nothing of it is to last longer.
+    """
+
+
 class Way(StrEnum):
     """How far it is to the old version."""
 
@@ -150,20 +156,27 @@ def _require_allowed(
     limit = service.alerts.max_automatic_rollbacks
     snoozed = restrictions.snoozed(ledger, now)
     if snoozed is not None:
-        raise Refused(
+        raise HeldBack(
             f"{service.name} is snoozed until {snoozed.until:%H:%M} UTC by {snoozed.by}.",
             state=UNCHANGED,
             advice=f"`gp watch {service.name}` ends that; `gp rollback {service.name}` works now.",
         )
+    old = record.previous
+    if old is not None and restrictions.is_quarantined(ledger, old.digest, old.config_hash):
+        raise HeldBack(
+            f"{old.describe()}, to which an alert would go back, is in quarantine itself.",
+            state=UNCHANGED,
+            advice=f"Decide yourself: `gp rollback {service.name} --reason …`.",
+        )
     if any(each.release_id == release_id for each in record.automatic):
-        raise Refused(
+        raise HeldBack(
             f"An alert has undone release {release_id} once, and somebody brought it back.",
             state=UNCHANGED,
             advice=f"Decide yourself: `gp rollback {service.name} --reason …`.",
         )
     made = restrictions.automatic_today(ledger, record, now)
     if made >= limit:
-        raise Refused(
+        raise HeldBack(
             f"{made} automatic rollbacks of {service.name} within a day are enough (the limit is "
             f"{limit}): something else may be wrong.",
             state=UNCHANGED,

@@ -10,7 +10,7 @@ from gp_pipelines import rollbacks
 from gp_pipelines.errors import Conflict, GpError, outcome_of
 from gp_pipelines.model import Holder, Progress
 from gp_pipelines.platform import Platform
-from gp_pipelines.rollback.assessment import Already, Assessment, Way, assess, way_back
+from gp_pipelines.rollback.assessment import Already, Assessment, HeldBack, Way, assess, way_back
 from gp_pipelines.rollback.request import RollbackRequest
 from gp_pipelines.traffic.fence import Hold, take
 from gp_pipelines.traffic.liveness import shows_life
@@ -94,9 +94,10 @@ class RollbackAttempt:
         """Leave on the target how the run ended, for whoever tries again. Raises nothing.
 
         A person who is refused at once has the answer, and leaves nothing that could hold an alert
-        back. Nor is anything left for a run that has taken over, or where this one has said it.
+        back; nor does an alert that is only held back for now. Nor is anything left for a run that
+        has taken over, or where this one has said it.
         """
-        if self._hold is None and not self.request.automatic:
+        if isinstance(error, HeldBack) or (self._hold is None and not self.request.automatic):
             return
         ledger = self.platform.target.ledger
         with suppress(GpError):

@@ -29,6 +29,7 @@ class Situation:
     snoozed: Snooze | None
     restoring: Restoring | None
     rollback: Rollback | None  # what was begun for the live release, if anything
+    previous_quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def situation(platform: Platform) -> Situation:
     """Raises `TargetUnavailable`."""
     reading = platform.target.traffic.read()
     record, ledger = reading.record, platform.target.ledger
+    old = record.previous
     return Situation(
         service=platform.service,
         record=record,
@@ -51,6 +53,8 @@ def situation(platform: Platform) -> Situation:
         snoozed=restrictions.snoozed(ledger, reading.now),
         restoring=restrictions.restoring(ledger),
         rollback=rollbacks.found(ledger, record.live.release_id) if record.live else None,
+        previous_quarantined=old is not None
+        and restrictions.is_quarantined(ledger, old.digest, old.config_hash),
     )
 
 
@@ -109,6 +113,8 @@ def _not_allowed(there: Situation) -> str:
         return there.restoring.describe()
     if record.previous is None:
         return "there is no previous version"
+    if there.previous_quarantined:
+        return f"{record.previous.describe()} is in quarantine itself"
     if record.moved_by is not MovedBy.RELEASE:
         return f"{record.live.describe()} was not put there by a release"
     if there.snoozed is not None:

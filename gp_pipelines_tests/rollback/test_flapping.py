@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from gp_pipelines import restrictions
+from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.errors import Refused
 from gp_pipelines.model import AutomaticRollback
+from gp_pipelines.restrictions import Quarantine
+from gp_pipelines.rollback.assessment import HeldBack
 from gp_pipelines.rollback.engine import RolledBack
 from gp_pipelines_tests.faults import programs
 from gp_pipelines_tests.faults.program import Program
@@ -158,6 +160,26 @@ def test_a_snooze_refuses_alerts_and_no_person(story: Story, gone: Gone) -> None
     assert isinstance(run.error, Refused)
     assert "snoozed until" in str(run.error)
     assert story.live == gone.bad
+    assert isinstance(story.roll_back(gone.release).gave, RolledBack)
+
+
+def test_an_alert_that_was_held_back_may_act_once_that_is_over(story: Story, gone: Gone) -> None:
+    """The refusal of a run that a snooze came before is no refusal for good."""
+    until = story.world.now + timedelta(seconds=60)
+    restrictions.snooze(story.target.ledger, until, "ann", "a load test")
+    assert isinstance(story.roll_back(gone.release, by_alert=True).error, HeldBack)
+    assert rollbacks.found(story.target.ledger, gone.release.release_id) is None
+
+
+def test_an_alert_does_not_go_back_to_what_is_in_quarantine_and_a_person_does(
+    story: Story, gone: Gone
+) -> None:
+    old = gone.old
+    found = Quarantine(
+        old.version, old.digest, old.config_hash, "ann", "it loses data", story.world.now
+    )
+    restrictions.quarantine(story.target.ledger, found)
+    assert "in quarantine itself" in str(story.roll_back(gone.release, by_alert=True).error)
     assert isinstance(story.roll_back(gone.release).gave, RolledBack)
 
 

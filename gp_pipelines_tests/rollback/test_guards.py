@@ -9,6 +9,7 @@ import pytest
 
 from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.model import AutomaticRollback, MovedBy
+from gp_pipelines.restrictions import Quarantine
 from gp_pipelines.rollback import guards
 from gp_pipelines.rollback.guards import MOST_ATTEMPTS, Verdict, judge, situation
 from gp_pipelines_tests.faults.fake_target import FakeTarget, World
@@ -38,6 +39,13 @@ class Held:
 def _snooze(world: World, seconds: float = 60) -> None:
     until = world.now + timedelta(seconds=seconds)
     restrictions.snooze(FakeTarget(world).ledger, until, "ann", "a load test")
+
+
+def _quarantine_old(world: World) -> None:
+    old = world.record.previous
+    assert old is not None
+    found = Quarantine(old.version, old.digest, old.config_hash, "ann", "it loses data", world.now)
+    restrictions.quarantine(FakeTarget(world).ledger, found)
 
 
 def _undone(world: World, release_id: str, hours: float = 1) -> None:
@@ -103,6 +111,11 @@ CASES = {
         "there is no previous version",
         Change(guards._not_allowed, "record.previous is None"),
         Case(there=lambda world: changed(world, previous=None)),
+    ),
+    "what it would go back to is in quarantine": Held(
+        "v1 (#1, blue) is in quarantine itself",
+        Change(guards._not_allowed, "there.previous_quarantined"),
+        Case(there=_quarantine_old),
     ),
     "a rollback put it there": Held(
         "v2 (#2, green) was not put there by a release",

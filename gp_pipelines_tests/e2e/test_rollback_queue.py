@@ -50,7 +50,10 @@ def test_a_rollback_begins_at_once_while_a_release_runs_and_another_one_waits(
 ) -> None:
     bad, other = project.free(), project.free()
     bad.go_bad()
-    under_way = other.launch_waiting("v1")
+    hold = project.source / "hold-v-slow"  # for as long as it is there
+    hold.touch()
+    under_way = other.launch("v-slow")
+    other.dagster.wait_for_line(under_way, "v-slow: build the wheel")
     queued = bad.launch("v3")
     wait_until(lambda: _status(bad, queued) == "QUEUED")
 
@@ -59,7 +62,7 @@ def test_a_rollback_begins_at_once_while_a_release_runs_and_another_one_waits(
     assert (bad.live, bad.answers()) == ("v1", "v1")
     assert (_status(bad, under_way), _status(bad, queued)) == ("STARTED", "QUEUED")
 
-    other.end_trouble()
+    hold.unlink()
     assert bad.dagster.end_of(under_way) == "SUCCESS"
     assert bad.dagster.end_of(queued) == "SUCCESS", "the fix had its turn"
     assert bad.live == "v3"

@@ -213,7 +213,8 @@ def test_without_dagster_a_person_rolls_back_is_told_and_it_gets_into_the_histor
         assert service.shown["rollbacks"][0]["run_id"] == result["run_id"]
         assert service.gp("rollback", "--now", "--release", bad).object["outcome"] == "already"
         wait_until(lambda: "not_watched" in kinds(people, service), seconds=60)
-        (message,) = [each for each in told(people, service) if each["kind"] == "not_watched"]
+        # A slow machine may have been found unwatched for a moment before.
+        *_, message = [each for each in told(people, service) if each["kind"] == "not_watched"]
         assert message["severity"] == "critical"
         assert "`gp rollback watched --now` works." in message["what"]
         assert service.shown["flags"] == ["not_watched"]

@@ -1,6 +1,5 @@
 """`gp rollback`: through Dagster, or with `--now` by the same engine straight on the target."""
 
-import os
 import time
 
 from gp_pipelines import history
@@ -94,11 +93,10 @@ def _do(attempt: RollbackAttempt, found: Assessment) -> engine.RolledBack:
 
 def _tell_people(attempt: RollbackAttempt) -> None:
     """As a run of the job does: whoever is on call may not be who typed this."""
-    from gp_pipelines.notifications.notify import notify
     from gp_pipelines.rollback.ending import endings_of
+    from gp_pipelines.telling import tell_people
 
-    for ending in endings_of(attempt, url=None):
-        notify(ending, environment=os.environ, progress=say)
+    tell_people(attempt.run_id, lambda url: endings_of(attempt, url), say)
 
 
 def _release_id(ledger: Ledger, service: str, release: str) -> str:

@@ -5,17 +5,15 @@ an op nor a hook would run. So this is where a release that did not come to its 
 where people are told how it ended.
 """
 
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
 from gp_pipelines import lineage
 from gp_pipelines.model import Progress
-from gp_pipelines.notifications.notify import notify
-from gp_pipelines.notifications.run_url import run_url
 from gp_pipelines.release.attempt import Attempt, Reconcile, RunIdentity
 from gp_pipelines.release.ending import ending_of
+from gp_pipelines.telling import tell_people
 from gp_pipelines.wiring import Platforms
 
 
@@ -47,21 +45,13 @@ class Attempts:
         return self._attempt
 
     def close(self) -> None:
-        if self._attempt is not None:
-            self._attempt.progress = self._log
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.progress = self._log
             try:
-                self._attempt.close()
+                attempt.close()
             finally:
-                self._tell_people(self._attempt)
-
-    def _tell_people(self, attempt: Attempt) -> None:
-        """Once the fence is let go: a channel that hangs holds up nothing but the run's end."""
-        try:
-            ending = ending_of(attempt, run_url(os.environ, self._run.run_id))
-            if ending is not None:
-                notify(ending, environment=os.environ, progress=self._log)
-        except Exception as error:  # the release has ended as it has, whoever is told
-            self._log(f"people could not be told: {type(error).__name__}: {error}")
+                tell_people(self._run.run_id, lambda url: [ending_of(attempt, url)], self._log)
 
 
 def attempts_resource(platforms: Platforms, reconcile: Reconcile) -> dg.ResourceDefinition:

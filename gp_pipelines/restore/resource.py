@@ -1,16 +1,14 @@
 """The restore of one Dagster run, as a resource: ended with the run, however that ends."""
 
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
 from gp_pipelines.model import Progress
-from gp_pipelines.notifications.notify import notify
-from gp_pipelines.notifications.run_url import run_url
 from gp_pipelines.restore.attempt import Reconcile, RestoreAttempt
 from gp_pipelines.restore.ending import ending_of
 from gp_pipelines.restore.request import RestoreRequest
+from gp_pipelines.telling import tell_people
 from gp_pipelines.wiring import Platforms
 
 
@@ -42,18 +40,13 @@ class Restores:
         return self._attempt
 
     def close(self) -> None:
-        if self._attempt is not None:
-            self._attempt.progress = self._log
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.progress = self._log
             try:
-                self._attempt.close()
+                attempt.close()
             finally:
-                self._tell_people(self._attempt)
-
-    def _tell_people(self, attempt: RestoreAttempt) -> None:
-        """Once the fence is let go: a channel that hangs holds up nothing but the run's end."""
-        ending = ending_of(attempt, run_url(os.environ, self._run.run_id))
-        if ending is not None:
-            notify(ending, environment=os.environ, progress=self._log)
+                tell_people(self._run.run_id, lambda url: [ending_of(attempt, url)], self._log)
 
 
 def restores_resource(platforms: Platforms, reconcile: Reconcile) -> dg.ResourceDefinition:

@@ -1,18 +1,16 @@
 """The rollback of one Dagster run, as a resource: it lets the fence go however the run ends."""
 
-import os
 from collections.abc import Callable, Iterator
 
 import dagster as dg
 
 from gp_pipelines import lineage
 from gp_pipelines.model import Progress
-from gp_pipelines.notifications.notify import notify
-from gp_pipelines.notifications.run_url import run_url
 from gp_pipelines.platform import Platform
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.rollback.ending import endings_of
 from gp_pipelines.rollback.request import RollbackRequest
+from gp_pipelines.telling import tell_people
 from gp_pipelines.traffic.fence import Hold
 from gp_pipelines.wiring import Platforms
 
@@ -47,16 +45,12 @@ class Rollbacks:
         return self._attempt
 
     def close(self) -> None:
-        if self._attempt is not None:
+        attempt = self._attempt
+        if attempt is not None:
             try:
-                self._attempt.close()
+                attempt.close()
             finally:
-                self._tell_people(self._attempt)
-
-    def _tell_people(self, attempt: RollbackAttempt) -> None:
-        """Once the fence is let go: a channel that hangs holds up nothing but the run's end."""
-        for ending in endings_of(attempt, run_url(os.environ, self._run.run_id)):
-            notify(ending, environment=os.environ, progress=self._log)
+                tell_people(self._run.run_id, lambda url: endings_of(attempt, url), self._log)
 
 
 def rollbacks_resource(platforms: Platforms, reconcile: Reconcile) -> dg.ResourceDefinition:

@@ -69,6 +69,15 @@ def live(production: str) -> Live:
     return new_database(production)
 
 
+@pytest.fixture
+def crew(live: Live) -> Live:
+    live.run(
+        "CREATE TABLE crew (id serial PRIMARY KEY, name text)",
+        "INSERT INTO crew (name) SELECT 'mate ' || n FROM generate_series(1, 42) n",
+    )
+    return live
+
+
 def new_database(server: str) -> Live:
     """One more on `server`, owned by a role that is no superuser."""
     name = f"live_{next(_numbers)}"

@@ -168,6 +168,7 @@ class Plan:
     manual: bool
     redeploy: bool
     actor: str
+    accept_findings: str = ""  # why its migrations are applied whatever the gate finds
 
     @property
     def slot_name(self) -> str:

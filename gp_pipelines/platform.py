@@ -38,11 +38,14 @@ class Platform:
             drain_seconds=service.timeouts.drain,
         )
 
-    def launch(self, recipe: LaunchRecipe) -> Launch:
-        """`recipe` with its secrets. Raises `ConfigInvalid` for one that is missing."""
+    def launch(self, recipe: LaunchRecipe, *, database_url: str | None = None) -> Launch:
+        """`recipe` with its secrets, on the service's database or the one at `database_url`.
+
+        Raises `ConfigInvalid` for a secret that is missing.
+        """
         secrets = {name: self.read_secret(name, at) for name, at in recipe.secrets.items()}
         if self.database is not None and recipe.database_variable is not None:
-            secrets[recipe.database_variable] = self.database.url()
+            secrets[recipe.database_variable] = database_url or self.database.url()
         return Launch(
             artifact=recipe.artifact,
             command=recipe.command,
@@ -52,8 +55,8 @@ class Platform:
             drain_seconds=recipe.drain_seconds,
         )
 
-    def recorded_launch(self, slot: Slot) -> Launch:
-        """As `slot` was started once, with its artifact as it is stored.
+    def recorded_launch(self, slot: Slot, *, database_url: str | None = None) -> Launch:
+        """As `slot` was started once, with its artifact as it is stored; see `launch`.
 
         Raises `Refused` where that is not known, or the artifact is gone, and `ConfigInvalid`.
         """
@@ -66,4 +69,4 @@ class Platform:
                 advice=f"Release {slot.version} again with `--allow-downgrade`, or a fixed "
                 "version.",
             )
-        return self.launch(replace(recipe, artifact=stored))
+        return self.launch(replace(recipe, artifact=stored), database_url=database_url)

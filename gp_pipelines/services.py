@@ -89,6 +89,9 @@ class DatabaseSpec(Strict):
     variable: str = "DATABASE_URL"  # the environment variable that the service reads it from
     lock_timeout_seconds: Seconds = 5  # of a migration; then it tries again, a few times
     statement_timeout_seconds: Seconds | None = None  # of a migration
+    large_table_mb: Annotated[float, Field(gt=0)] = 100  # from which on a long lock is for people
+    queries: str | None = None  # in the artifact: all that the version asks its database
+    shadow: SecretSource | None = None  # a scratch server for shadows; None: one is started
     migrations: Migrations
     backups: BackupRetention = BackupRetention()
 

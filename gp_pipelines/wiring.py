@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from shutil import disk_usage
@@ -89,6 +89,7 @@ class Platforms:
 
     def _database(self, service: Service, artifacts: Artifacts, ledger: Ledger) -> Database:
         from gp_pipelines.databases import location
+        from gp_pipelines.databases.compatibility.shadow import SERVER_SETTINGS
         from gp_pipelines.databases.postgres import PostgresDatabase
         from gp_pipelines.targets.local.postgres import EmbeddedPostgres
         from gp_pipelines.targets.local.postgres_scratch import scratch
@@ -112,6 +113,7 @@ class Platforms:
             directory=self.home.backups(service.name),
             bin=embedded.bin,
             scratch=lambda: scratch(self.home),
+            shadow=_shadow_server(service) or (lambda: scratch(self.home, SERVER_SETTINGS)),
             admin=embedded.superuser_url if is_embedded else None,
             room=lambda: disk_usage(self.home.postgres).free if is_embedded else None,
         )
@@ -162,6 +164,14 @@ def _database_url(service: Service, embedded: Callable[[str], str]) -> Callable[
     if isinstance(source, SecretSource):
         return lambda: _variable(source, f"{service.name}'s database URL")
     return lambda: embedded(service.name)
+
+
+def _shadow_server(service: Service) -> Callable[[], AbstractContextManager[str]] | None:
+    """The one that services.yaml names, if it does."""
+    source = service.database.shadow if service.database else None
+    if source is None:
+        return None
+    return lambda: nullcontext(_variable(source, f"the URL of {service.name}'s shadow server"))
 
 
 def _variable(source: SecretSource, what: str) -> str:

@@ -121,6 +121,12 @@ def release(
     replace_previous: Annotated[
         bool, typer.Option("--replace-previous", help="Even while the last release bakes.")
     ] = False,
+    accept_findings: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="Even if its migrations break the live version; why they may."
+        ),
+    ] = "",
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
@@ -139,6 +145,7 @@ def release(
             allow_downgrade=allow_downgrade,
             manual=manual,
             replace_previous=replace_previous,
+            accept_findings=accept_findings,
             wait=not no_wait,
             as_json=as_json,
         )

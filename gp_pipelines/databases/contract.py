@@ -4,10 +4,12 @@ The URL is a secret: it leaves this package only through `url()`, into a process
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gp_pipelines.databases.compatibility.finding import Report
 from gp_pipelines.model import Artifact, Progress
 
 
@@ -56,6 +58,14 @@ class Migration:
     applied: tuple[str, ...]
     seconds: float
     output: str  # its last lines, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What migrations would do to the version that is live, as they were tried on a shadow."""
+
+    report: Report
+    schema: Schema  # that they make
 
 
 class Restorer(Protocol):
@@ -129,6 +139,32 @@ class Database(Protocol):
 
         Raises `Refused` while a migration is still running, and `StepFailed` when the disk is too
         full, the dump fails, or the comparison differs; what was written is removed.
+        """
+        ...
+
+    def check(
+        self,
+        artifact: Artifact,
+        live: Artifact | None,
+        rehearse: Callable[[str], object],
+        progress: Progress,
+        timeout: float,
+    ) -> Checked:
+        """Try the migrate command of `artifact` on a shadow, and judge what it would break.
+
+        `live` is what runs now, where it is stored: it has the queries that are tried. Where the
+        migrations go through, `rehearse` is called with the URL (password included) of the shadow.
+        The live database is only read.
+
+        Raises `StepFailed` where the check itself fails, `Refused` and `ConfigInvalid` where there
+        can be none, `TargetUnavailable` if a server goes away.
+        """
+        ...
+
+    def shadow(self, progress: Progress, timeout: float) -> AbstractContextManager[str]:
+        """A shadow as `check` has it before the migrations: its URL, password included.
+
+        Raises as `check` does.
         """
         ...
 

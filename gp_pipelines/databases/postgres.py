@@ -1,13 +1,25 @@
 """A service's PostgreSQL: where its migrations, backups and migrate command meet."""
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
 from gp_pipelines.artifacts.contract import Artifacts
 from gp_pipelines.databases.backups import Backups
+from gp_pipelines.databases.compatibility.check import check
+from gp_pipelines.databases.compatibility.migrations import ForeignCommand
+from gp_pipelines.databases.compatibility.old_queries import OldQueries, from_artifact
+from gp_pipelines.databases.compatibility.shadow import Shadow, as_uri, shadow_of
 from gp_pipelines.databases.connection import Connector
-from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
+from gp_pipelines.databases.contract import (
+    Backup,
+    Checked,
+    Migration,
+    Pending,
+    Schema,
+)
 from gp_pipelines.databases.location import url_at
 from gp_pipelines.databases.migrate import MigrateCommand, migrate
 from gp_pipelines.databases.pg_tools import PgTools
@@ -43,6 +55,7 @@ class PostgresDatabase:
         directory: Path,
         bin: Callable[[str], Path],
         scratch: Scratch,
+        shadow: Scratch,
         admin: Callable[[], str] | None = None,
         room: Room = lambda: None,
     ) -> None:
@@ -50,9 +63,9 @@ class PostgresDatabase:
 
         `directory` holds the backups, and the note of a running migration. `bin` gives the path of
         pg_dump and pg_restore. `scratch` starts a PostgreSQL server, on the same disk as
-        `directory`, gives its URL as a superuser, and removes it on leaving. `admin` is the URL of
-        a role that may make a database for the service (None: its own may), `room` the bytes that
-        are free where the server has its data.
+        `directory`, gives its URL as a superuser, and removes it on leaving; `shadow` one that
+        migrations are tried on. `admin` is the URL of a role that may make a database for the
+        service (None: its own may), `room` the bytes that are free where the server has its data.
         """
         if service.database is None:
             raise ConfigInvalid(f"The service {service.name} has no database in services.yaml.")
@@ -63,6 +76,7 @@ class PostgresDatabase:
         self._directory = directory
         self._tools = PgTools(bin)
         self._scratch = scratch
+        self._shadow = shadow
         self._store = BackupStore(directory, self._spec.backups)
         self._admin = Connector(admin or url, advice=_advice(self._spec))
         self._room = room
@@ -92,21 +106,63 @@ class PostgresDatabase:
         self._running.require_none()  # it would be dumped half-way, or waited for
         return self._backups.make(release_id, progress, timeout)
 
+    def check(
+        self,
+        artifact: Artifact,
+        live: Artifact | None,
+        rehearse: Callable[[str], object],
+        progress: Progress,
+        timeout: float,
+    ) -> Checked:
+        argv, cwd = self._artifacts.command(artifact, self._spec.migrations.command)
+        made: list[Schema] = []
+
+        def rehearsed(shadow: Shadow) -> None:
+            with shadow.database.session() as session:
+                made.append(schema(applied_migrations(session)))
+            rehearse(_url_for_services(shadow))
+
+        report = check(
+            self._connector,
+            ForeignCommand(
+                argv=tuple(argv),
+                cwd=cwd,
+                environment=self._environment(),
+                variable=self._spec.variable,
+                secrets=tuple(self._secrets().values()),
+                timeout=timeout,
+            ),
+            scratch=self._shadow,
+            tools=self._tools,
+            queries=self._queries(live) if live else None,
+            large_table_mb=self._spec.large_table_mb,
+            then=rehearsed,
+            progress=progress,
+            timeout=timeout,
+        )
+        return Checked(report, made[0] if made else self.schema())
+
+    @contextmanager
+    def shadow(self, progress: Progress, timeout: float) -> Iterator[str]:
+        deadline = time.monotonic() + timeout
+        with shadow_of(
+            self._connector,
+            scratch=self._shadow,
+            tools=self._tools,
+            deadline=deadline,
+            progress=progress,
+        ) as shadow:
+            yield _url_for_services(shadow)
+
     def migrate(
         self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
     ) -> Migration:
         argv, cwd = self._artifacts.command(artifact, self._spec.migrations.command)
-        secrets = self._secrets()
         command = MigrateCommand(
             argv=argv,
             cwd=cwd,
-            environment={
-                "PGOPTIONS": _limits(self._spec),
-                **self._service.environment,
-                **secrets,
-                self._spec.variable: self._connector.url(),
-            },
-            secrets=(*self._connector.secrets(), *secrets.values()),
+            environment={**self._environment(), self._spec.variable: self._connector.url()},
+            secrets=(*self._connector.secrets(), *self._secrets().values()),
             files=self._files(artifact),
         )
         return migrate(
@@ -141,9 +197,26 @@ class PostgresDatabase:
             self._connector, self._admin, self._tools, self._store, self._room, run_id
         )
 
+    def _environment(self) -> dict[str, str]:
+        """Of the migrate command, but for the database's URL."""
+        return {"PGOPTIONS": _limits(self._spec), **self._service.environment, **self._secrets()}
+
+    def _queries(self, live: Artifact) -> OldQueries | None:
+        path = self._spec.queries
+        if path is None:
+            return None
+        return from_artifact(
+            path, lambda directory: self._artifacts.read_directory(live, directory)
+        )
+
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
         directory = self._spec.migrations.directory
         return migration_files(self._artifacts.read_directory(artifact, directory))
+
+
+def _url_for_services(shadow: Shadow) -> str:
+    """As the role that the live version runs as."""
+    return as_uri(shadow.as_role(shadow.role).url())
 
 
 def _limits(spec: DatabaseSpec) -> str:

@@ -45,6 +45,15 @@ def release_config(services: Services) -> type[dg.Config]:
                 "old slot, to which a rollback goes back at once, is taken for it.",
             ),
         ),
+        "accept_findings": (
+            str,
+            Field(
+                default="",
+                max_length=500,
+                description="Why its migrations are applied although the gate found that they "
+                "break the version that is live, or need approval. Recorded with your name.",
+            ),
+        ),
         "manual": (
             bool,
             Field(

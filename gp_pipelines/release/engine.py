@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines import history
+from gp_pipelines import gate, history
 from gp_pipelines.databases import proofs
+from gp_pipelines.databases.compatibility.finding import Verdict
 from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
 from gp_pipelines.errors import GpError, StepFailed
+from gp_pipelines.gate import Judgement
 from gp_pipelines.model import Artifact, Plan, Slot, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
@@ -29,8 +31,22 @@ class Migrated:
     """What became of the database in a release."""
 
     pending: Pending
-    migration: Migration | None  # None: nothing was pending
-    live_checks: tuple[CheckResult, ...]  # the live version on the new schema
+    migration: Migration | None = None  # None: nothing was pending
+    judgement: Judgement | None = None  # None: no version was live, or nothing pending
+    accepted: str = ""  # why its findings were
+    live_checks: tuple[CheckResult, ...] = ()  # the live version on the new schema
+    live_fails: str = ""  # why, where that was accepted
+
+    def facts(self) -> dict[str, Any]:
+        """What the release's record says of it, and of which version was proved."""
+        facts: dict[str, Any] = {"applied": list(self.migration.applied) if self.migration else []}
+        if self.judgement is not None:
+            facts["verdict"] = str(self.judgement.report.verdict)
+            facts["schema"] = self.judgement.schema.name
+            facts["proved"] = self.judgement.proved()
+            if self.judgement.report.verdict is not Verdict.COMPATIBLE:
+                facts["accepted"] = self.accepted
+        return facts | ({"live_fails": self.live_fails} if self.live_fails else {})
 
 
 def build(attempt: Attempt, plan: Plan) -> Artifact:
@@ -70,26 +86,35 @@ def backup(attempt: Attempt, plan: Plan, artifact: Artifact) -> Backup | None:
 
 
 def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
-    """Run the service's own migrate command, then smoke the live version on the new schema."""
+    """Judge the migrations on a shadow, apply them, smoke the live version on the new schema.
+
+    Raises `GateClosed` for findings that nobody has accepted.
+    """
     platform = attempt.platform
-    timeout = platform.service.timeouts.migrate
-    with attempt.step(plan, timeout + platform.service.timeouts.smoke) as hold:
+    service = platform.service
+    timeout = service.timeouts.migrate + service.timeouts.smoke + gate.seconds(service)
+    with attempt.step(plan, timeout) as hold:
         pending = _pending(platform.database, artifact)
         if platform.database is None or not pending:
             attempt.progress("nothing is pending: the database is left as it is")
             _leave(attempt, "migrate", plan, artifact, {"applied": []})
-            return Migrated(pending, None, ())
+            return Migrated(pending)
         evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
+        judgement = _judge(attempt, plan, artifact) if plan.live else None
         hold.read()
         try:
             done = platform.database.migrate(
-                artifact, plan.release_id, hold.telling(attempt.progress), timeout
+                artifact,
+                plan.release_id,
+                hold.telling(attempt.progress),
+                service.timeouts.migrate,
             )
         except StepFailed as failure:
             raise _with_live_state(attempt, plan, failure) from failure
-        checks = _smoke_live(attempt, plan)
-        _leave(attempt, "migrate", plan, artifact, {"applied": list(done.applied)})
-    return Migrated(pending, done, checks)
+        checks, live_fails = _live_on_new_schema(attempt, plan, judgement)
+        migrated = Migrated(pending, done, judgement, plan.accept_findings, checks, live_fails)
+        _leave(attempt, "migrate", plan, artifact, migrated.facts())
+    return migrated
 
 
 def deploy_inactive(attempt: Attempt, plan: Plan, artifact: Artifact) -> SlotStatus:
@@ -184,6 +209,45 @@ def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
 
 def _pending(database: Database | None, artifact: Artifact) -> Pending:
     return database.pending(artifact) if database is not None else Pending((), ())
+
+
+def _judge(attempt: Attempt, plan: Plan, artifact: Artifact) -> Judgement:
+    """Raises `GateClosed`. What was proved of each version is noted before anything is applied."""
+    platform = attempt.platform
+    judgement = gate.judge(platform, artifact, attempt.hold.telling(attempt.progress))
+    attempt.progress(f"the gate says: {judgement.report.verdict}")
+    now = attempt.hold.read().now
+    for each in judgement.rehearsed:
+        if each.works is not None:
+            proofs.note(
+                platform.target.ledger, each.slot, judgement.schema, each.works, each.why, now
+            )
+    gate.require_passed(
+        judgement,
+        plan.service,
+        plan.version,
+        plan.accept_findings,
+        state="The database was not touched, and traffic is where it was.",
+    )
+    if judgement.report.verdict is not Verdict.COMPATIBLE:
+        attempt.progress(f"accepted by {plan.actor}: {plan.accept_findings}")
+    return judgement
+
+
+def _live_on_new_schema(
+    attempt: Attempt, plan: Plan, judgement: Judgement | None
+) -> tuple[tuple[CheckResult, ...], str]:
+    """Its checks; or why it fails, where a person has accepted that it breaks.
+
+    Then only the new version ends what users suffer: the release goes on.
+    """
+    try:
+        return _smoke_live(attempt, plan), ""
+    except StepFailed as failure:
+        if judgement is None or judgement.report.verdict is not Verdict.BREAKING:
+            raise
+        attempt.progress(f"{failure.what} That was accepted: the release goes on.")
+        return (), failure.what
 
 
 def _smoke_live(attempt: Attempt, plan: Plan) -> tuple[CheckResult, ...]:

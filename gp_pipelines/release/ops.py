@@ -29,6 +29,7 @@ class PlanConfig(dg.Config):
     allow_downgrade: bool
     manual: bool
     replace_previous: bool
+    accept_findings: str
 
 
 class PromotionConfig(dg.Config):
@@ -52,6 +53,7 @@ def plan(
         allow_downgrade=config.allow_downgrade,
         manual=config.manual,
         replace_previous=config.replace_previous,
+        accept_findings=config.accept_findings,
     )
     with undone_on_failure(context, attempt):
         decided = decide(attempt, request)
@@ -92,7 +94,12 @@ def migrate(
     artifact: Artifact,
     attempts: dg.ResourceParam[Attempts],
 ) -> Artifact:
-    """Run the service's own migrate command, then smoke the live version on the new schema."""
+    """Try the migrations on a shadow of the database, and only then apply them.
+
+    What would break the version that is live stops the release, unless `accept_findings` says why
+    not. Then the service's own migrate command is run, and the live version smoked on the new
+    schema.
+    """
     with step_of(context, attempts, plan) as attempt:
         done = engine.migrate(attempt, plan, artifact)
     context.add_output_metadata(tables.migrate_metadata(done))

@@ -25,6 +25,7 @@ class ReleaseRequest:
     allow_downgrade: bool = False  # release an older version than the live one
     manual: bool = False  # wait for `promote` before the switch
     replace_previous: bool = False  # take the slot that a rollback needs, though it bakes
+    accept_findings: str = ""  # why the migrations are applied whatever the gate finds
 
 
 def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
@@ -57,6 +58,7 @@ def plan(attempt: Attempt, request: ReleaseRequest) -> Plan:
         manual=request.manual or service.promotion == "manual",
         redeploy=request.redeploy,
         actor=run.actor,
+        accept_findings=request.accept_findings.strip(),
     )
     stored = platform.artifacts.stored(request.version)
     if stored is not None:

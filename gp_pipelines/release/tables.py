@@ -6,8 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from gp_pipelines.databases.compatibility.finding import Verdict
 from gp_pipelines.databases.contract import Backup
 from gp_pipelines.errors import GpError
+from gp_pipelines.gate import GateClosed, Judgement
 from gp_pipelines.model import Artifact, Plan, Slot
 from gp_pipelines.release.engine import Migrated
 from gp_pipelines.smoke.checks import CheckResult, SmokeFailed
@@ -15,6 +17,7 @@ from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.switch import Switched
 
 Metadata = dict[str, Any]
+_WORKS = {True: "yes", False: "NO", None: "not tried"}
 
 
 def plan_metadata(plan: Plan, artifact: Artifact | None = None) -> Metadata:
@@ -74,10 +77,31 @@ def migrate_metadata(done: Migrated) -> Metadata:
     if done.migration:
         metadata["seconds"] = round(done.migration.seconds, 3)
         metadata["output"] = dg.MetadataValue.md(f"```\n{done.migration.output}\n```")
+    if done.judgement:
+        metadata |= judgement_metadata(done.judgement)
+        if done.judgement.report.verdict is not Verdict.COMPATIBLE:
+            metadata["its findings were accepted"] = done.accepted
+    if done.live_fails:
+        metadata["the live version fails"] = done.live_fails
     if done.live_checks:
         metadata["the live version on the new schema"] = _passed(done.live_checks)
         metadata["its checks"] = checks_table(done.live_checks)
     return metadata
+
+
+def judgement_metadata(judgement: Judgement) -> Metadata:
+    rows = [
+        f"| {each.slot.describe()} | {_WORKS[each.works]} | {each.why} |"
+        for each in judgement.rehearsed
+    ]
+    head = ["| version | works | how it is known |", "|---|---|---|"]
+    return {
+        "verdict": str(judgement.report.verdict),
+        "findings": dg.MetadataValue.md(judgement.report.as_markdown()),
+        f"proved with schema {judgement.schema.name}": dg.MetadataValue.md(
+            "\n".join([*head, *rows])
+        ),
+    }
 
 
 def slot_metadata(status: SlotStatus, preview: str) -> Metadata:
@@ -120,6 +144,9 @@ def failure_metadata(error: GpError, last_words: Mapping[str, str]) -> Metadata:
         f"replica {name}": dg.MetadataValue.md(f"```\n{words}\n```")
         for name, words in last_words.items()
     }
+    if isinstance(error, GateClosed):
+        metadata["verdict"] = str(error.report.verdict)
+        metadata["findings"] = dg.MetadataValue.md(error.report.as_markdown())
     if isinstance(error, SmokeFailed):
         metadata["checks"] = checks_table(error.results)
     return metadata

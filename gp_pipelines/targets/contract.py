@@ -6,6 +6,7 @@ are `traffic/`'s.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -241,6 +242,16 @@ class Target(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    def rehearse(
+        self, slot: Slot, launch: Launch, timeout: float, progress: Progress
+    ) -> AbstractContextManager[str]:
+        """One more replica of what runs in `slot`, which no user reaches: its URL.
+
+        Nothing of it is left on leaving, or after the next call if this one is killed. Raises
+        `StepFailed`, with its last log lines, if it is not healthy within `timeout` seconds.
+        """
+        ...
 
     def require_up(self) -> None:
         """Raise `TargetUnavailable`, with what to do, unless releases can work on it now."""

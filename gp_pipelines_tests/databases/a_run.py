@@ -19,6 +19,7 @@ def main(step: str, release_id: str, url: str, artifact: str, home: str, bin: st
         directory=Path(home),
         bin=lambda name: Path(bin) / name,
         scratch=lambda: nullcontext("unreachable"),
+        shadow=lambda: nullcontext("unreachable"),
     )
     if step == "backup":
         database.backup(release_id, print, 600)

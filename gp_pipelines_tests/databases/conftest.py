@@ -165,6 +165,7 @@ def database(
             directory=directory,
             bin=bin,
             scratch=scratch,
+            shadow=scratch,
         )
 
     return make

@@ -57,6 +57,7 @@ def missions(
         directory=home,
         bin=BIN.joinpath,
         scratch=scratch,
+        shadow=scratch,
         admin=lambda: production,
         room=lambda: 10**12,
     )
@@ -191,6 +192,7 @@ def test_a_url_that_turns_it_off_again_is_noticed(
         directory=home,
         bin=BIN.joinpath,
         scratch=scratch,
+        shadow=scratch,
         admin=lambda: production,
     )
     with pytest.raises(StepFailed, match="can still be written to"):

@@ -4,12 +4,13 @@
 contract first asks `before`, which may pause the program there, or end it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gp_pipelines.errors import Conflict, RecordLost, TargetUnavailable
+from gp_pipelines.errors import Conflict, RecordLost, StepFailed, TargetUnavailable
 from gp_pipelines.model import Color, Heartbeat, Slot, TrafficRecord
 from gp_pipelines.targets.contract import (
     Answer,
@@ -50,6 +51,7 @@ class World:
     half_ready: set[str] = field(default_factory=set)  # releases: one replica only
     broken: set[str] = field(default_factory=set)  # releases that answer users with 500
     fails_smoke: set[str] = field(default_factory=set)  # releases
+    fails_on: dict[str, set[str]] = field(default_factory=dict)  # releases, by a database's URL
     counts: dict[Color, RequestCounts] = field(default_factory=dict)  # of users' requests
     answers_lost: int = 0  # so many next writes happen, and their writer does not hear of it
     # Told after each change: of what, and the record as it was before. `acting` is the run id of
@@ -117,11 +119,21 @@ class FakeTarget:
         self.world = world
         self.traffic = FakeTraffic(world, before)
         self.slots = FakeSlots(world, before)
+        self._before = before
         self.entrance = FakeEntrance(world, before)
         self.ledger = FakeLedger(world, before)
 
     def require_up(self) -> None:
         _require_available(self.world)
+
+    @contextmanager
+    def rehearse(
+        self, slot: Slot, launch: Launch, timeout: float, progress: Callable[[str], None]
+    ) -> Iterator[str]:
+        self._before("rehearse")
+        if slot.release_id in self.world.never_ready:
+            raise StepFailed(f"One more replica of {slot.describe()} did not come up.")
+        yield f"http://rehearsal/{slot.release_id}?{launch.secrets.get('DATABASE_URL')}"
 
 
 class FakeTraffic:

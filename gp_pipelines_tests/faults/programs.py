@@ -1,15 +1,16 @@
 """What the jobs do, step by step as their ops do it, on a fake target and without Dagster."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.cleanup.repair import repair
-from gp_pipelines.databases.contract import Backup, Migration, Pending, Schema
-from gp_pipelines.errors import FenceLost, GpError, TargetUnavailable
+from gp_pipelines.databases.compatibility.finding import Finding, Report
+from gp_pipelines.databases.contract import Backup, Checked, Migration, Pending, Schema
+from gp_pipelines.errors import FenceLost, GpError, TargetUnavailable, outcome_of
 from gp_pipelines.model import Artifact, Holder, Plan, Progress
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import engine, promotion
@@ -23,13 +24,16 @@ from gp_pipelines.services import Service
 from gp_pipelines.traffic import transitions
 from gp_pipelines.traffic.fence import Hold, take
 from gp_pipelines_tests.faults.fake_target import BEGINNING
-from gp_pipelines_tests.faults.program import Program
+from gp_pipelines_tests.faults.program import Program, this_program
 
 STEPS = ("plan", "build", "backup", "migrate", "deploy", "smoke", "switch", "schedule_cleanup")
 
 
 def a_service(
-    keep_failed_seconds: float = 0, retention_seconds: float = 60, bake_seconds: float = 0
+    keep_failed_seconds: float = 0,
+    retention_seconds: float = 60,
+    bake_seconds: float = 0,
+    **more: Any,
 ) -> Service:
     return Service.model_validate(
         {
@@ -43,6 +47,7 @@ def a_service(
             "keep_failed_seconds": keep_failed_seconds,
             "bake_seconds": bake_seconds,
             "timeouts": {"deploy": 3, "smoke": 3, "switch": 2, "drain": 3},
+            **more,
         }
     )
 
@@ -61,6 +66,10 @@ def an_artifact(version: str) -> Artifact:
     return Artifact("api", version, f"sha256:{version}", "/somewhere", 1, built=False)
 
 
+# The URLs of shadows.
+MIGRATED, UNMIGRATED = "postgresql:///migrated", "postgresql:///unmigrated"
+
+
 class BehindDatabase:
     """Has something to migrate, and is not asked for more."""
 
@@ -75,6 +84,8 @@ class TinyDatabase:
         self.applied = ["1_first"]
         self.brings: dict[str, str] = {}  # the migration of a version
         self.answers = True
+        self.findings: list[Finding] = []  # of every check
+        self.broken_by_migrating: set[str] = set()  # releases
 
     def require_up(self) -> None:
         pass
@@ -91,11 +102,30 @@ class TinyDatabase:
     def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
         return Backup("1", BEGINNING, "/somewhere", 1, {}, verified=True, seconds=1)
 
+    def url(self) -> str:
+        return "postgresql:///live"
+
+    def check(
+        self,
+        artifact: Artifact,
+        live: Artifact | None,
+        rehearse: Callable[[str], object],
+        progress: Progress,
+        timeout: float,
+    ) -> Checked:
+        rehearse(MIGRATED)
+        applied = [*self.applied, *self.pending(artifact).versions]
+        return Checked(Report.of(self.findings), Schema(applied[-1], "-".join(applied)))
+
+    def shadow(self, progress: Progress, timeout: float) -> AbstractContextManager[str]:
+        return nullcontext(UNMIGRATED)
+
     def migrate(
         self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
     ) -> Migration:
         applied = self.pending(artifact).versions
         self.applied += applied
+        this_program().world.fails_smoke |= self.broken_by_migrating
         return Migration(applied, 1, "")
 
 
@@ -278,7 +308,7 @@ def _ended(attempt: Attempt) -> Iterator[None]:
     except FenceLost:
         raise
     except GpError as error:
-        attempt.abandon(error.what)
+        attempt.abandon(error.what, outcome_of(error))
         raise
     finally:
         attempt.close()

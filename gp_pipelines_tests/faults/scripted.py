@@ -18,7 +18,7 @@ def scripted() -> Iterator[None]:
     """Hearts beat with the programs' clock, and smoke checks ask the world that they are in."""
     with ExitStack() as patches:
         patches.enter_context(patch("gp_pipelines.traffic.fence.Heart", ScriptedHeart))
-        for module in ("release.engine", "release.promotion", "rollback.engine"):
+        for module in ("gate", "release.engine", "release.promotion", "rollback.engine"):
             patches.enter_context(patch(f"gp_pipelines.{module}.run_checks", _checks))
         yield
 
@@ -27,6 +27,11 @@ def _checks(
     base_url: str, smoke: Smoke, version: str, timeout: float, progress: Callable[[str], None]
 ) -> tuple[CheckResult, ...]:
     world = this_program().world
+    if base_url.startswith("http://rehearsal/"):
+        release_id, url = base_url.removeprefix("http://rehearsal/").split("?")
+        if release_id in world.fails_on.get(url, ()):
+            raise StepFailed(f"{version} failed its smoke checks.")
+        return ()
     answer = _preview(world, base_url)
     if not answer.ok or answer.version != version or answer.release_id in world.fails_smoke:
         raise StepFailed(f"{version} failed its smoke checks.")

@@ -1,7 +1,7 @@
 """The check: would the version that is live still work after these migrations?"""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gp_pipelines.databases.compatibility import (
@@ -49,7 +49,8 @@ def check(
     tools: PgTools,
     queries: OldQueries | None = None,
     role: str | None = None,
-    large_table_mb: int = LARGE_TABLE_MB,
+    large_table_mb: float = LARGE_TABLE_MB,
+    then: Callable[[Shadow], object] = lambda shadow: None,
     progress: Progress,
     timeout: float = SECONDS,
 ) -> Report:
@@ -58,7 +59,7 @@ def check(
     `scratch` is a server with the settings of `shadow.SERVER_SETTINGS`. Without `queries`, what
     pg_stat_statements has seen on the live server is tried, and everything else that the schema
     offers is taken to be in use. `role` is the one that the live version runs as; without it, the
-    one that `live` connects as.
+    one that `live` connects as. Where the migrations go through, `then` gets the migrated shadow.
 
     Raises `Refused` for a server of a newer version or an unknown role, `StepFailed` where the
     check itself fails, and `TargetUnavailable` if a server goes away.
@@ -68,19 +69,21 @@ def check(
         role = role or session.info.user
         require_role(session, role)
         known = queries or seen_by_server(session, role)
-        weights = Weights(table_sizes(session), large_table_mb * MB)
+        weights = Weights(table_sizes(session), round(large_table_mb * MB))
         major = session.info.server_version // 10000
     with shadow_of(
         live, scratch=scratch, tools=tools, deadline=deadline, progress=progress
     ) as shadow:
-        trial = _try(shadow, role, known, migrations, deadline, progress)
-        found = [*shadow.notes, *_judge(shadow, role, trial, weights)]
+        seen = _try(shadow, role, known, migrations, deadline, progress)
+        found = [*shadow.notes, *_judge(shadow, role, seen, weights)]
+        if seen.replayed.failure is None:
+            then(shadow)
     explained = {bare(each.statement) for each in found}
-    return Report.of([*found, *squawk.findings(trial.replayed.executed, explained, major)])
+    return Report.of([*found, *squawk.findings(seen.replayed.executed, explained, major)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Seen:
     """All that was seen on the shadow."""
 
     before: Catalogue
@@ -100,7 +103,7 @@ def _try(
     migrations: Sequence[SqlFile] | ForeignCommand,
     deadline: float,
     progress: Progress,
-) -> _Trial:
+) -> _Seen:
     progress(f"trying {len(queries.statements)} queries before the migration")
     with shadow.database.session(APPLICATION) as session:
         before = catalogue.read(session, role)
@@ -117,22 +120,20 @@ def _try(
         after = catalogue.read(session, role)
     types = {each.query: each.types for each in worked if each.works and each.preparable}
     work = try_queries(shadow, role, asked, after, before=before, types=types)
-    return _Trial(before, after, worked, work, assumed, queries.complete, open_sessions, replayed)
+    return _Seen(before, after, worked, work, assumed, queries.complete, open_sessions, replayed)
 
 
-def _judge(shadow: Shadow, role: str, trial: _Trial, weights: Weights) -> Iterator[Finding]:
-    usage = Usage(
-        trial.before, trial.worked, trial.work, complete=trial.complete, assumed=trial.assumed
-    )
+def _judge(shadow: Shadow, role: str, seen: _Seen, weights: Weights) -> Iterator[Finding]:
+    usage = Usage(seen.before, seen.worked, seen.work, complete=seen.complete, assumed=seen.assumed)
     with shadow.database.session(APPLICATION) as session:
-        change = Change(trial.before, trial.after, usage, trial.replayed.seen, session)
-        yield from _failed(trial.replayed.failure)
+        change = Change(seen.before, seen.after, usage, seen.replayed.seen, session)
+        yield from _failed(seen.replayed.failure)
         yield from query_rules.findings(
-            change, trial.worked, trial.work, trial.in_open_sessions, trial.assumed
+            change, seen.worked, seen.work, seen.in_open_sessions, seen.assumed
         )
         yield from difference.findings(change, role)
         yield from locks.findings(change, weights)
-        yield from text_rules.findings(change, trial.replayed.executed, weights)
+        yield from text_rules.findings(change, seen.replayed.executed, weights)
 
 
 def _failed(failure: Failure | None) -> Iterator[Finding]:

@@ -1,8 +1,10 @@
 """What the version that is live asks its database: from its build, a list, or the server."""
 
 import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import LiteralString
 
 from psycopg import errors
@@ -17,6 +19,7 @@ _OF_THE_SESSION = {
     *("RESET", "SHOW", "DISCARD", "LISTEN", "UNLISTEN", "NOTIFY", "DEALLOCATE", "PREPARE"),
     *("EXECUTE", "DECLARE", "FETCH", "CLOSE", "MOVE", "CHECKPOINT", "VACUUM", "ANALYZE"),
 }
+_SQLX = re.compile(r"query-.*\.json")
 _SEEN: LiteralString = """
     SELECT DISTINCT s.query FROM {schema}.pg_stat_statements s
     JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = s.userid
@@ -48,14 +51,34 @@ def from_file(path: Path) -> OldQueries:
     """
     try:
         if path.is_dir():
-            texts = [_of_sqlx(file) for file in sorted(path.glob("query-*.json"))]
+            files = {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
         else:
-            texts = list(split(path.read_text("utf-8-sig")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            files = {path.name: path.read_bytes()}
+    except OSError as error:
         raise ConfigInvalid(f"The queries in {path} cannot be read: {error}") from None
+    return _from(str(path), files, is_folder=path.is_dir())
+
+
+def from_artifact(path: str, read_directory: Callable[[str], Mapping[str, bytes]]) -> OldQueries:
+    """As `from_file`, of an artifact, which `read_directory` reads."""
+    place = PurePosixPath(path)
+    if place.suffix != ".sql":
+        return _from(path, read_directory(path), is_folder=True)
+    beside = read_directory(str(place.parent))
+    return _from(path, {name: beside[name] for name in beside if name == place.name})
+
+
+def _from(where: str, files: Mapping[str, bytes], *, is_folder: bool = False) -> OldQueries:
+    try:
+        if is_folder:
+            texts = [_of_sqlx(files[name]) for name in sorted(files) if _SQLX.fullmatch(name)]
+        else:
+            texts = [text for each in files.values() for text in split(each.decode("utf-8-sig"))]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigInvalid(f"The queries in {where} cannot be read: {error}") from None
     if not texts:
         raise ConfigInvalid(
-            f"There is no query in {path}.",
+            f"There is no query in {where}.",
             state="Nothing was checked.",
             advice="It is a file of statements, each ended by a semicolon, or sqlx's folder .sqlx.",
         )
@@ -80,8 +103,8 @@ def seen_by_server(live: Session, role: str) -> OldQueries:
     return OldQueries.of(tuple(str(query) for (query,) in rows), complete=False)
 
 
-def _of_sqlx(file: Path) -> str:
-    return str(json.loads(file.read_text("utf-8"))["query"])
+def _of_sqlx(content: bytes) -> str:
+    return str(json.loads(content)["query"])
 
 
 def _first_word(statement: str) -> str:

@@ -49,6 +49,8 @@ def _named(service: Service) -> Iterator[str]:
     yield from (source.env for source in service.secrets.values())
     if service.database and isinstance(service.database.url, SecretSource):
         yield service.database.url.env
+    if service.database and service.database.shadow:
+        yield service.database.shadow.env
     yield from _tokens(service)
 
 

@@ -59,6 +59,10 @@ class ServicePaths:
     def slots(self) -> Path:
         return self.root / "slots"
 
+    @property
+    def rehearsals(self) -> Path:
+        return self.root / "rehearsals"
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

@@ -4,7 +4,6 @@ Its directory is named by the process that it is for, so whoever comes next can 
 left by one that was killed, and remove it with its server.
 """
 
-import hashlib
 import secrets
 import shutil
 import signal
@@ -19,6 +18,7 @@ from psycopg import conninfo
 
 from gp_pipelines.errors import TargetUnavailable
 from gp_pipelines.targets.local.home import Home
+from gp_pipelines.targets.local.owners import has_living_owner, name_for
 from gp_pipelines.targets.local.postgres_cluster import SUPERUSER, end_abandoned, make_cluster
 from gp_pipelines.targets.local.postgres_place import SOCKET, PostgresPlace
 from gp_pipelines.targets.local.processes import ProcessId
@@ -51,7 +51,7 @@ def scratch(home: Home, settings: tuple[str, ...] = ()) -> Iterator[str]:
     """
     remove_abandoned(home)
     place = PostgresPlace.prepare(home)
-    directory = place.root / "scratch" / _name(ProcessId.own())
+    directory = place.root / "scratch" / name_for(ProcessId.own())
     directory.mkdir()
     place.account.own(directory, 0o700)
     try:
@@ -71,7 +71,7 @@ def scratch(home: Home, settings: tuple[str, ...] = ()) -> Iterator[str]:
 def remove_abandoned(home: Home) -> None:
     """The scratch servers of processes that were killed."""
     for directory in (home.postgres / "scratch").glob("*"):
-        if not _has_living_owner(directory.name):
+        if not has_living_owner(directory.name):
             _remove(directory)
 
 
@@ -128,17 +128,3 @@ def _remove(directory: Path) -> None:
     end_abandoned(directory / "data")
     remove_short_directory(directory)
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def _name(owner: ProcessId) -> str:
-    return f"{_of(owner)}-{secrets.token_hex(3)}"
-
-
-def _of(owner: ProcessId) -> str:
-    return f"{owner.pid}-{hashlib.sha256(owner.started.encode()).hexdigest()[:6]}"
-
-
-def _has_living_owner(name: str) -> bool:
-    pid = name.partition("-")[0]
-    owner = ProcessId.of(int(pid)) if pid.isdigit() else None
-    return owner is not None and name.startswith(f"{_of(owner)}-")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gp_pipelines.errors import ConfigInvalid, Refused
+from gp_pipelines.errors import Refused
 from gp_pipelines.model import Progress, Slot
 from gp_pipelines.targets.contract import Launch, Replica, SlotStatus
 from gp_pipelines.targets.local.file_errors import readable, writable
@@ -21,6 +21,7 @@ from gp_pipelines.targets.local.ports import require_free
 from gp_pipelines.targets.local.processes import ProcessId
 from gp_pipelines.targets.local.program import Program, ProgramState
 from gp_pipelines.targets.local.readiness import health_problems
+from gp_pipelines.targets.local.replica import environment_of, executable_of
 from gp_pipelines.targets.local.replica_logs import last_lines, log_path
 from gp_pipelines.targets.local.replica_ports import forget_replica_ports, replica_ports
 from gp_pipelines.targets.local.slot_file import StandingSlot
@@ -59,7 +60,7 @@ class LocalSlots:
                 state="It was left as it is.",
                 advice="Start a new release.",
             )
-        executable = _executable(launch)
+        executable = executable_of(launch)
         with writable(directory):
             if before is None:
                 StandingSlot.of(slot, (), launch).write(directory)
@@ -76,7 +77,7 @@ class LocalSlots:
                         command=(str(executable), *launch.command[1:]),
                         directory=directory,
                         log=log_path(directory, n),
-                        environment=self._environment(slot, port, launch),
+                        environment=environment_of(slot, port, launch),
                         stop_wait=launch.drain_seconds,
                     )
                 )
@@ -152,18 +153,6 @@ class LocalSlots:
         secrets = [values.get(name, "") for name in standing.secrets]
         return last_lines(log_path(self._directory(slot.name), n), lines, secrets)
 
-    def _environment(self, slot: Slot, port: int, launch: Launch) -> dict[str, str]:
-        return {
-            **launch.environment,
-            **launch.secrets,
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-            "GP_SERVICE": self._service,
-            "GP_RELEASE_ID": slot.release_id,
-            "GP_VERSION": slot.version,
-            "GP_COLOR": slot.color.value,
-        }
-
     def _programs(self, name: str) -> dict[str, ProgramState]:
         states = self._supervisor.states()
         return {each: states[each] for each in states if each.startswith(f"{name}.")}
@@ -199,20 +188,6 @@ def _killed_after(
     finally:
         ended.set()
         watcher.join()
-
-
-def _executable(launch: Launch) -> Path:
-    """Of the artifact's own environment: another of that name must not run in its place."""
-    path = Path(launch.artifact.location).absolute() / "env" / "bin" / launch.command[0]
-    if not path.is_file():
-        artifact = launch.artifact
-        raise ConfigInvalid(
-            f"{artifact.service} {artifact.version} has no command {launch.command[0]!r} "
-            f"({path} is not there).",
-            state="Nothing was started.",
-            advice="Correct `command` in services.yaml, or the package's own scripts.",
-        )
-    return path
 
 
 def _runs(state: ProgramState | None) -> bool:

@@ -1,12 +1,17 @@
 """One service on this machine, behind the contract of all targets."""
 
+from contextlib import AbstractContextManager
+
 from gp_pipelines.errors import TargetUnavailable
+from gp_pipelines.model import Progress, Slot
 from gp_pipelines.services import Service
+from gp_pipelines.targets.contract import Launch
 from gp_pipelines.targets.local.entrance import LocalEntrance
 from gp_pipelines.targets.local.envoy import listener_ports
 from gp_pipelines.targets.local.envoy_admin import EnvoyAdmin
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.ledger import LocalLedger
+from gp_pipelines.targets.local.rehearsal import rehearsal
 from gp_pipelines.targets.local.slots import LocalSlots
 from gp_pipelines.targets.local.supervisor import Supervisor
 from gp_pipelines.targets.local.traffic_store import LocalTraffic
@@ -22,6 +27,11 @@ class LocalTarget:
         self.slots = LocalSlots(home, service.name)
         self.entrance = LocalEntrance(home, service)
         self.ledger = LocalLedger(home, service.name)
+
+    def rehearse(
+        self, slot: Slot, launch: Launch, timeout: float, progress: Progress
+    ) -> AbstractContextManager[str]:
+        return rehearsal(self._home, slot, launch, timeout, progress)
 
     def require_up(self) -> None:
         if not Supervisor(self._home).is_up():

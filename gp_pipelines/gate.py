@@ -5,7 +5,7 @@ the one that is live, and the one that a rollback would go back to, each started
 slot, against the migrated shadow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -76,7 +76,7 @@ def judge(platform: Platform, artifact: Artifact, progress: Progress) -> Judgeme
         progress,
         service.timeouts.migrate,
     )
-    rehearsed = tuple(_weighed(platform, database, each, progress) for each in tried)
+    rehearsed = _weighed(platform, database, tried, progress)
     own = [_finding(each, record) for each in rehearsed if not each.works]
     return Judgement(Report.of([*own, *checked.report.findings]), checked.schema, rehearsed)
 
@@ -119,14 +119,20 @@ def _running(platform: Platform, slot: Slot, url: str, progress: Progress) -> It
 
 
 def _weighed(
-    platform: Platform, database: Database, tried: Rehearsed, progress: Progress
-) -> Rehearsed:
-    """A version that fails on a shadow without the migrations as well says nothing about them."""
+    platform: Platform, database: Database, tried: Sequence[Rehearsed], progress: Progress
+) -> tuple[Rehearsed, ...]:
+    """What fails on a shadow without the migrations as well says nothing about them."""
+    if all(each.works is not False for each in tried):
+        return tuple(tried)
+    progress("trying what failed there without the migrations")
+    with database.shadow(progress, platform.service.timeouts.migrate) as url:
+        return tuple(_compared(platform, each, url, progress) for each in tried)
+
+
+def _compared(platform: Platform, tried: Rehearsed, url: str, progress: Progress) -> Rehearsed:
     if tried.works is not False:
         return tried
-    progress(f"{tried.slot.describe()} fails there; trying it without the migrations")
-    with database.shadow(progress, platform.service.timeouts.migrate) as url:
-        before = _rehearse(platform, tried.slot, url, progress)
+    before = _rehearse(platform, tried.slot, url, progress)
     if before.works is False:
         return replace(tried, works=None, why=f"without the migrations as well: {before.why}")
     return tried

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 import time
+from dataclasses import dataclass
 from types import TracebackType
 from typing import LiteralString, Self
 
@@ -20,6 +21,11 @@ from gp_pipelines.errors import StepFailed
 LOG_SECONDS = 5.0  # until what was executed last is in the log
 LOOK_SECONDS = 0.02
 _STATEMENT = re.compile(r"(?:statement|execute [^:]*): (.*)", re.DOTALL)
+# But for savepoints: `ROLLBACK TO` ends no transaction.
+_CONTROL = re.compile(
+    r"\s*(BEGIN|START(?=\s+TRANSACTION)|COMMIT|END|ABORT|ROLLBACK(?!\s+(\w+\s+)?TO\b))\b(?!\s+PREPARED)",
+    re.IGNORECASE,
+)
 _LOG: LiteralString = "SELECT pg_current_logfile('jsonlog')"
 _READ: LiteralString = "SELECT pg_read_file(%s, %s, 1 << 29)"
 _NESTED: LiteralString = """
@@ -29,6 +35,14 @@ _NESTED: LiteralString = """
 _FORGET: LiteralString = """
     SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = %s
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement that a client sent."""
+
+    text: str
+    in_transaction: bool
 
 
 class Capture:
@@ -65,7 +79,7 @@ class Capture:
         with self._shadow.server.session() as session:
             session.execute(_log_statements("none"))
 
-    def top_level(self) -> tuple[str, ...]:
+    def top_level(self) -> tuple[Sent, ...]:
         """What clients sent, in order, but for our own sessions."""
         mark = f"gp_replay {secrets.token_hex(8)}"
         with self._shadow.database.session() as session:
@@ -96,8 +110,10 @@ def _log_statements(which: str) -> sql.Composed:
     )
 
 
-def _statements(log: str) -> list[str]:
+def _statements(log: str) -> list[Sent]:
+    """Without those that begin and end transactions."""
     found = []
+    in_transaction: dict[object, bool] = {}  # by session
     for line in log.splitlines():
         try:
             entry = json.loads(line)
@@ -105,6 +121,11 @@ def _statements(log: str) -> list[str]:
             continue
         match = _STATEMENT.match(entry.get("message", ""))
         ours = entry.get("application_name", "").startswith("gp-")
-        if match and entry.get("dbname") == DATABASE and not ours:
-            found.append(match[1])
+        if not match or entry.get("dbname") != DATABASE or ours:
+            continue
+        session, control = entry.get("session_id"), _CONTROL.match(match[1])
+        if control:
+            in_transaction[session] = control[1].upper() in ("BEGIN", "START")
+        else:
+            found.append(Sent(match[1], in_transaction.get(session, False)))
     return found

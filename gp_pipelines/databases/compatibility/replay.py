@@ -61,7 +61,8 @@ def replay(
             if isinstance(migrations, ForeignCommand):
                 failure = _run(shadow, migrations, deadline, progress)
                 executed = tuple(
-                    Executed(text, migrations.argv[0], True) for text in capture.top_level()
+                    Executed(sent.text, migrations.argv[0], sent.in_transaction)
+                    for sent in capture.top_level()
                 )
             else:
                 executed, failure = _apply(shadow.as_role(shadow.role), migrations, deadline)

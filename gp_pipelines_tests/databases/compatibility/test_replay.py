@@ -119,6 +119,34 @@ def test_what_a_foreign_command_sends_is_known_in_its_order(shadow: MakeShadow) 
     ]
 
 
+def test_what_a_foreign_command_does_in_a_transaction_is_told_from_what_it_does_outside(
+    shadow: MakeShadow,
+) -> None:
+    done = replayed(
+        shadow,
+        python(
+            "one, other = connect(), connect()\n"
+            "one.execute('BEGIN')\n"
+            "one.execute('SAVEPOINT before')\n"
+            "one.execute('ALTER TABLE missions ADD a int')\n"
+            "one.execute('ROLLBACK TO before')\n"
+            "one.execute('ALTER TABLE missions ADD b int')\n"
+            "other.execute('SELECT 1')\n"
+            "one.execute('COMMIT')\n"
+            "one.execute('CREATE INDEX CONCURRENTLY ON missions (b)')\n"
+        ),
+    )
+    assert done.failure is None
+    assert {each.text: each.in_transaction for each in done.executed} == {
+        "SAVEPOINT before": True,
+        "ALTER TABLE missions ADD a int": True,
+        "ROLLBACK TO before": True,
+        "ALTER TABLE missions ADD b int": True,
+        "SELECT 1": False,
+        "CREATE INDEX CONCURRENTLY ON missions (b)": False,
+    }
+
+
 def test_a_command_may_lock_as_migration_tools_do(shadow: MakeShadow) -> None:
     done = replayed(
         shadow,

@@ -72,8 +72,8 @@ def check(
 
 def _of_version(service: str, version: str) -> tuple[Report, dict[str, Any]]:
     """With the migrations that are pending, and what was proved of which version."""
-    from gp_pipelines import gate
     from gp_pipelines.cli.project import Project
+    from gp_pipelines.migrating import gate
     from gp_pipelines.services import check_version
 
     platform = Project().platforms[service]

@@ -6,17 +6,16 @@ next step.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines import gate, history
-from gp_pipelines.databases import proofs
-from gp_pipelines.databases.compatibility.finding import Verdict
-from gp_pipelines.databases.contract import Backup, Database, Migration, Pending
-from gp_pipelines.errors import GpError, StepFailed
-from gp_pipelines.gate import Judgement
-from gp_pipelines.model import Artifact, Plan, Slot, SlotState
+from gp_pipelines import history
+from gp_pipelines.databases.contract import Backup, Database, Pending
+from gp_pipelines.errors import StepFailed
+from gp_pipelines.migrating import apply as migrating
+from gp_pipelines.migrating.apply import Asked, Migrated
+from gp_pipelines.model import Artifact, Plan, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.planning import require_new, require_unrestricted
@@ -24,29 +23,6 @@ from gp_pipelines.smoke.checks import CheckResult, run_checks
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic import events, transitions
 from gp_pipelines.traffic import switch as traffic_switch
-
-
-@dataclass(frozen=True, slots=True)
-class Migrated:
-    """What became of the database in a release."""
-
-    pending: Pending
-    migration: Migration | None = None  # None: nothing was pending
-    judgement: Judgement | None = None  # None: no version was live, or nothing pending
-    accepted: str = ""  # why its findings were
-    live_checks: tuple[CheckResult, ...] = ()  # the live version on the new schema
-    live_fails: str = ""  # why, where that was accepted
-
-    def facts(self) -> dict[str, Any]:
-        """What the release's record says of it, and of which version was proved."""
-        facts: dict[str, Any] = {"applied": list(self.migration.applied) if self.migration else []}
-        if self.judgement is not None:
-            facts["verdict"] = str(self.judgement.report.verdict)
-            facts["schema"] = self.judgement.schema.name
-            facts["proved"] = self.judgement.proved()
-            if self.judgement.report.verdict is not Verdict.COMPATIBLE:
-                facts["accepted"] = self.accepted
-        return facts | ({"live_fails": self.live_fails} if self.live_fails else {})
 
 
 def build(attempt: Attempt, plan: Plan) -> Artifact:
@@ -91,28 +67,19 @@ def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
     Raises `GateClosed` for findings that nobody has accepted.
     """
     platform = attempt.platform
-    service = platform.service
-    timeout = service.timeouts.migrate + service.timeouts.smoke + gate.seconds(service)
-    with attempt.step(plan, timeout) as hold:
+    with attempt.step(plan, migrating.seconds(platform.service)) as hold:
         pending = _pending(platform.database, artifact)
-        if platform.database is None or not pending:
+        if not pending:
             attempt.progress("nothing is pending: the database is left as it is")
-            _leave(attempt, "migrate", plan, artifact, {"applied": []})
-            return Migrated(pending)
-        evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
-        judgement = _judge(attempt, plan, artifact) if plan.live else None
-        hold.read()
-        try:
-            done = platform.database.migrate(
-                artifact,
-                plan.release_id,
-                hold.telling(attempt.progress),
-                service.timeouts.migrate,
+            migrated = Migrated(pending)
+        else:
+            evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
+            migrated = migrating.migrate(
+                Asked(platform, artifact, plan.release_id, plan.actor, plan.accept_findings),
+                hold,
+                pending,
+                attempt.progress,
             )
-        except StepFailed as failure:
-            raise _with_live_state(attempt, plan, failure) from failure
-        checks, live_fails = _live_on_new_schema(attempt, plan, judgement)
-        migrated = Migrated(pending, done, judgement, plan.accept_findings, checks, live_fails)
         _leave(attempt, "migrate", plan, artifact, migrated.facts())
     return migrated
 
@@ -140,7 +107,9 @@ def smoke(attempt: Attempt, plan: Plan, artifact: Artifact) -> tuple[CheckResult
             attempt.progress,
         )
         facts = {"checks": [asdict(result) for result in results]}
-        _note_schema(attempt, plan.slot(artifact), True, "it passed its smoke checks")
+        migrating.note_proof(
+            platform, hold, plan.slot(artifact), True, "it passed its smoke checks"
+        )
         _leave(attempt, "smoke", plan, artifact, facts)
     return results
 
@@ -209,92 +178,6 @@ def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
 
 def _pending(database: Database | None, artifact: Artifact) -> Pending:
     return database.pending(artifact) if database is not None else Pending((), ())
-
-
-def _judge(attempt: Attempt, plan: Plan, artifact: Artifact) -> Judgement:
-    """Raises `GateClosed`. What was proved of each version is noted before anything is applied."""
-    platform = attempt.platform
-    judgement = gate.judge(platform, artifact, attempt.hold.telling(attempt.progress))
-    attempt.progress(f"the gate says: {judgement.report.verdict}")
-    now = attempt.hold.read().now
-    for each in judgement.rehearsed:
-        if each.works is not None:
-            proofs.note(
-                platform.target.ledger, each.slot, judgement.schema, each.works, each.why, now
-            )
-    gate.require_passed(
-        judgement,
-        plan.service,
-        plan.version,
-        plan.accept_findings,
-        state="The database was not touched, and traffic is where it was.",
-    )
-    if judgement.report.verdict is not Verdict.COMPATIBLE:
-        attempt.progress(f"accepted by {plan.actor}: {plan.accept_findings}")
-    return judgement
-
-
-def _live_on_new_schema(
-    attempt: Attempt, plan: Plan, judgement: Judgement | None
-) -> tuple[tuple[CheckResult, ...], str]:
-    """Its checks; or why it fails, where a person has accepted that it breaks.
-
-    Then only the new version ends what users suffer: the release goes on.
-    """
-    try:
-        return _smoke_live(attempt, plan), ""
-    except StepFailed as failure:
-        if judgement is None or judgement.report.verdict is not Verdict.BREAKING:
-            raise
-        attempt.progress(f"{failure.what} That was accepted: the release goes on.")
-        return (), failure.what
-
-
-def _smoke_live(attempt: Attempt, plan: Plan) -> tuple[CheckResult, ...]:
-    """Prove the live version on the new schema, through the entrance. No live version: nothing."""
-    platform = attempt.platform
-    if plan.live is None:
-        return ()
-    attempt.progress(f"smoking the live version {plan.live.describe()} on the new schema")
-    try:
-        passed = run_checks(
-            platform.target.entrance.url,
-            platform.service.smoke,
-            plan.live.version,
-            platform.service.timeouts.smoke,
-            attempt.progress,
-        )
-    except StepFailed as failure:
-        _note_schema(attempt, plan.live, False, failure.what)
-        raise StepFailed(
-            f"The live version {plan.live.describe()} fails on the new schema: {failure.what}",
-            state="The migration was applied; traffic is still on the live version.",
-            advice="The database only goes forward: apply a migration that restores what the live "
-            "version needs, or restore the backup as described in the runbook.",
-        ) from failure
-    why = f"it passed its smoke checks in release #{plan.number}"
-    _note_schema(attempt, plan.live, True, why)
-    return passed
-
-
-def _note_schema(attempt: Attempt, slot: Slot, works: bool, why: str) -> None:
-    """What a rollback to `slot` asks: does it work with the schema that is there now?"""
-    platform = attempt.platform
-    if platform.database is not None:
-        now = attempt.hold.read().now
-        proofs.note(platform.target.ledger, slot, platform.database.schema(), works, why, now)
-
-
-def _with_live_state(attempt: Attempt, plan: Plan, failure: StepFailed) -> StepFailed:
-    """`failure` of a migration, with whether the live version still works."""
-    if plan.live is None:
-        return failure
-    try:
-        _smoke_live(attempt, plan)
-        live = f"The live version {plan.live.describe()} passes its smoke checks."
-    except GpError as broken:
-        live = broken.what
-    return StepFailed(failure.what, state=f"{failure.state}\n{live}".strip(), advice=failure.advice)
 
 
 def _leave(

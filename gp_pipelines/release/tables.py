@@ -9,9 +9,9 @@ import dagster as dg
 from gp_pipelines.databases.compatibility.finding import Verdict
 from gp_pipelines.databases.contract import Backup
 from gp_pipelines.errors import GpError
-from gp_pipelines.gate import GateClosed, Judgement
+from gp_pipelines.migrating.apply import Migrated
+from gp_pipelines.migrating.gate import GateClosed, Judgement
 from gp_pipelines.model import Artifact, Plan, Slot
-from gp_pipelines.release.engine import Migrated
 from gp_pipelines.smoke.checks import CheckResult, SmokeFailed
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.switch import Switched

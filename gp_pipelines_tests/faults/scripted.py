@@ -12,13 +12,18 @@ from gp_pipelines.targets.contract import Answer
 from gp_pipelines_tests.faults.fake_target import FakeEntrance, World
 from gp_pipelines_tests.faults.program import ScriptedHeart, this_program
 
+_SMOKERS = (
+    *("migrating.apply", "migrating.rehearsal"),
+    *("release.engine", "release.promotion", "rollback.engine"),
+)
+
 
 @contextmanager
 def scripted() -> Iterator[None]:
     """Hearts beat with the programs' clock, and smoke checks ask the world that they are in."""
     with ExitStack() as patches:
         patches.enter_context(patch("gp_pipelines.traffic.fence.Heart", ScriptedHeart))
-        for module in ("gate", "release.engine", "release.promotion", "rollback.engine"):
+        for module in _SMOKERS:
             patches.enter_context(patch(f"gp_pipelines.{module}.run_checks", _checks))
         yield
 

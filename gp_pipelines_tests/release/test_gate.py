@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from gp_pipelines import gate
 from gp_pipelines.databases import proofs
 from gp_pipelines.databases.compatibility.finding import Finding, Severity
 from gp_pipelines.errors import Refused, StepFailed
-from gp_pipelines.gate import GateClosed
+from gp_pipelines.migrating import rehearsal
+from gp_pipelines.migrating.gate import GateClosed
+from gp_pipelines.migrating.rehearsal import Rehearsed
 from gp_pipelines.model import Slot
 from gp_pipelines.release import evidence
 from gp_pipelines.services import Service
@@ -120,14 +121,14 @@ def test_the_live_version_is_smoked_on_the_shadow(
 def test_a_live_version_that_does_not_come_up_on_the_shadow_stops_it(
     story: Story, database: TinyDatabase, old: Slot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    comes_up_before = gate._rehearse
+    comes_up_before = rehearsal.rehearse
 
     def does_not_come_up(platform, slot, url, progress):
         if (slot, url) == (story.live, MIGRATED):
-            return gate.Rehearsed(slot, False, "it ended with exit code 1")
+            return Rehearsed(slot, False, "it ended with exit code 1")
         return comes_up_before(platform, slot, url, progress)
 
-    monkeypatch.setattr(gate, "_rehearse", does_not_come_up)
+    monkeypatch.setattr("gp_pipelines.migrating.gate.rehearse", does_not_come_up)
     assert "exit code 1" in refused(story).report.findings[0].breaks
 
 

@@ -6,7 +6,7 @@ Loads without the target running: only services.yaml is read.
 import dagster as dg
 
 from gp_pipelines import lineage
-from gp_pipelines.cleanup.job import cleanup_job, reconcile_job
+from gp_pipelines.cleanup.job import cleanup_job, contract_job, reconcile_job
 from gp_pipelines.cleanup.reconcile import reconciler
 from gp_pipelines.cleanup.sensors import cleanup_schedule, reconcile_sensor
 from gp_pipelines.release.job import promote_job, release_job
@@ -39,6 +39,7 @@ def build_defs(platforms: Platforms) -> dg.Definitions:
             rollback,
             restore_job(services),
             cleanup,
+            contract_job(services),
             reconciliation,
         ],
         schedules=[cleanup_schedule(platforms, cleanup)],

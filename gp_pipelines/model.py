@@ -74,7 +74,8 @@ class Holder:
 
     run_id: str
     release_id: str
-    kind: str  # release | promote | rollback | restore | cleanup | reconcile | repair | reject
+    # release | promote | rollback | restore | cleanup | contract | reconcile | repair | reject
+    kind: str
     actor: str
     number: int = 0
 

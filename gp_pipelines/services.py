@@ -77,6 +77,12 @@ class Migrations(Strict):
     directory: str  # in the artifact
 
 
+class Contraction(Migrations):
+    """Migrations that take away what only versions before the live one used, once they are gone."""
+
+    automatic: bool = False  # by `cleanup`, where the gate finds nothing; else `gp contract`
+
+
 class BackupRetention(Strict):
     """Which backups are kept; the newest one always is."""
 
@@ -93,6 +99,7 @@ class DatabaseSpec(Strict):
     queries: str | None = None  # in the artifact: all that the version asks its database
     shadow: SecretSource | None = None  # a scratch server for shadows; None: one is started
     migrations: Migrations
+    contract: Contraction | None = None  # of its live version, after its old slot is gone
     backups: BackupRetention = BackupRetention()
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gp_pipelines import history, restrictions, rollbacks
+from gp_pipelines import contractions, history, restrictions, rollbacks
 from gp_pipelines.alerts.watched import why_not_watched
+from gp_pipelines.databases import proofs
 from gp_pipelines.errors import GpError
 from gp_pipelines.model import Holder, Slot, SlotState, TrafficRecord
 from gp_pipelines.platform import Platform
@@ -37,6 +38,15 @@ class StandingSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """From when on, and why, a rollback to the previous version is refused."""
+
+    schema: str
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """One service. `error` says why nothing else is known."""
 
@@ -51,6 +61,7 @@ class ServiceStatus:
     entrance: str | None = None
     preview: str | None = None
     rollback: str = "none"  # warm, cold, none
+    rollback_closed: Closed | None = None  # the present schema is not for the previous version
     now: datetime | None = None  # the target's time
     runs: tuple[Mapping[str, Any], ...] = ()  # the last releases, newest first
     remarks: tuple[str, ...] = ()  # why it is frozen, snoozed or not watched
@@ -102,6 +113,7 @@ def _read(platform: Platform) -> ServiceStatus:
     behind = target.traffic.read_color(idle).slot_name if idle else None
     restricted = _restricted(platform, record, reading.now)
     being_restored = restrictions.restoring(target.ledger)
+    closed = _closed_by_schema(platform, record)
     return ServiceStatus(
         name=platform.service.name,
         state=_state(record, lives, being_restored is not None),
@@ -113,12 +125,14 @@ def _read(platform: Platform) -> ServiceStatus:
         holder_lives=lives,
         entrance=target.entrance.url,
         preview=target.entrance.preview_url(idle) if idle and behind else None,
-        rollback=_rollback(record, standing),
+        rollback="none" if closed else _rollback(record, standing),
+        rollback_closed=closed,
         now=reading.now,
         problems=tuple(_problems(platform, record)),
         remarks=(
             *([being_restored.describe()] if being_restored else []),
             *(remark for remark in restricted.values() if remark),
+            *_held_contraction(platform, record),
         ),
         quarantines=tuple(restrictions.quarantines(target.ledger)),
         rollbacks=tuple(rollbacks.newest_first(target.ledger)[:RUNS]),
@@ -190,6 +204,30 @@ def _state(record: TrafficRecord, holder_lives: bool, being_restored: bool) -> s
     if record.live is None:
         return "none"
     return "live" if record.confirmed else "unconfirmed"
+
+
+def _held_contraction(platform: Platform, record: TrafficRecord) -> Iterator[str]:
+    live = record.live
+    seen = contractions.found(platform.target.ledger, live.release_id) if live else None
+    if seen is not None and seen.held:
+        yield (
+            f"The contract phase of {seen.version} waits for a person: {seen.held} "
+            f"`gp contract {record.service}` goes on with it."
+        )
+
+
+def _closed_by_schema(platform: Platform, record: TrafficRecord) -> Closed | None:
+    """A database that does not answer closes nothing: a rollback asks it again."""
+    if platform.database is None or record.previous is None:
+        return None
+    try:
+        schema = platform.database.schema()
+    except GpError:
+        return None
+    proof = proofs.found(platform.target.ledger, record.previous, schema)
+    if proof is None or proof.works:
+        return None
+    return Closed(schema.name, proof.at, proof.why)
 
 
 def _rollback(record: TrafficRecord, standing: tuple[StandingSlot, ...]) -> str:

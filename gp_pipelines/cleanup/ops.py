@@ -1,12 +1,17 @@
 """What ends by itself, as ops: retention that ran out, and what a dead run left."""
 
+from typing import Any
+
 import dagster as dg
 
 from gp_pipelines import lineage
-from gp_pipelines.cleanup import engine
+from gp_pipelines.cleanup import contraction, engine
+from gp_pipelines.cleanup.contraction import Contracted
 from gp_pipelines.cleanup.reconcile import Reconcile
 from gp_pipelines.errors import Busy, GpError, StepFailed
 from gp_pipelines.failure import step_failure
+from gp_pipelines.migrating.gate import GateClosed
+from gp_pipelines.migrating.tables import backup_metadata, migrate_metadata, report_metadata
 from gp_pipelines.model import Holder, TrafficRecord
 from gp_pipelines.traffic.fence import take
 from gp_pipelines.traffic.lost_record import restore_lost_record
@@ -18,6 +23,11 @@ RECONCILE_SECONDS = 300.0
 
 class ServiceConfig(dg.Config):
     service: str
+
+
+class ContractConfig(dg.Config):
+    service: str
+    accept_findings: str
 
 
 @dg.op
@@ -35,6 +45,58 @@ def retire_due(
     except GpError as error:
         raise step_failure(error) from error
     context.add_output_metadata({"retired": "; ".join(cleaned.retired) or "nothing was due"})
+
+
+@dg.op(ins={"retired": dg.In(dg.Nothing)})
+def contract_when_due(
+    context: dg.OpExecutionContext,
+    config: ServiceConfig,
+    platforms: dg.ResourceParam[Platforms],
+) -> None:
+    """Where services.yaml wants it: take away what only the retired version used.
+
+    Never where the gate has findings: these are shown, and a person decides (`contract`).
+    """
+    platform = platforms[config.service]
+    try:
+        if not contraction.is_due(platform, platform.target.traffic.read().record):
+            context.add_output_metadata({"contract phase": "nothing to do by itself"})
+            return
+        done = contraction.contract(platform, _holder(context, "contract"), "", context.log.info)
+        lineage.record_events(context, config.service, platform.target.ledger)
+    except GateClosed as closed:
+        context.log.warning(str(closed))
+        context.add_output_metadata(
+            {"contract phase": "waits for a person", **report_metadata(closed.report)}
+        )
+        return
+    except GpError as error:
+        raise step_failure(error) from error
+    context.add_output_metadata(_contracted(done))
+
+
+@dg.op
+def contract_schema(
+    context: dg.OpExecutionContext,
+    config: ContractConfig,
+    platforms: dg.ResourceParam[Platforms],
+) -> None:
+    """Back up, judge, take away what only older versions used, smoke the live version on it."""
+    lineage.tag_request(context, config.service)
+    platform = platforms[config.service]
+    try:
+        done = contraction.contract(
+            platform,
+            _holder(context, "contract"),
+            config.accept_findings.strip(),
+            context.log.info,
+        )
+        lineage.record_events(context, config.service, platform.target.ledger)
+    except GateClosed as closed:
+        raise step_failure(closed, report_metadata(closed.report)) from closed
+    except GpError as error:
+        raise step_failure(error) from error
+    context.add_output_metadata(_contracted(done))
 
 
 @dg.op
@@ -79,6 +141,12 @@ def _require_settled(record: TrafficRecord, done: list[str]) -> None:
             "Nothing is released or retired until that is over.",
             advice=f"See `gp status {record.service}`, and the runbook under `unconfirmed`.",
         )
+
+
+def _contracted(done: Contracted) -> dict[str, Any]:
+    if done.migrated is None:
+        return {"contract phase": f"{done.live.describe()} brings nothing"}
+    return {**backup_metadata(done.backup), **migrate_metadata(done.migrated)}
 
 
 def _holder(context: dg.OpExecutionContext, kind: str) -> Holder:

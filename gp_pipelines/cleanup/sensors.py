@@ -10,6 +10,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from gp_pipelines import tags
+from gp_pipelines.cleanup.contraction import is_due
 from gp_pipelines.cleanup.engine import due
 from gp_pipelines.cleanup.watch import Seen, look
 from gp_pipelines.errors import GpError
@@ -27,7 +28,8 @@ def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.Schedule
         cron_schedule="* * * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every minute: launches `cleanup` for each service with a slot that is due.",
+        description="Every minute: launches `cleanup` for each service with a slot that is due, "
+        "or with a contract phase that is.",
     )
     def cleanup_when_due(
         context: dg.ScheduleEvaluationContext,
@@ -35,11 +37,13 @@ def cleanup_schedule(platforms: Platforms, job: dg.JobDefinition) -> dg.Schedule
         requests, notes = [], []
         for name in platforms.services.names:
             try:
-                reading = platforms[name].target.traffic.read()
+                platform = platforms[name]
+                reading = platform.target.traffic.read()
+                wanted = due(reading.record, reading.now) or is_due(platform, reading.record)
             except GpError as error:
                 notes.append(f"{name} cannot be read: {error.what}")
                 continue
-            if not due(reading.record, reading.now):
+            if not wanted:
                 notes.append(f"{name}: nothing is due")
                 continue
             requests.append(

@@ -300,6 +300,29 @@ def cleanup(service: Service, no_wait: NoWait = False, as_json: Json = False) ->
 
 
 @app.command()
+def contract(
+    service: Service,
+    accept_findings: Annotated[
+        str, typer.Option(metavar="REASON", help="Whatever the gate finds; why it may be.")
+    ] = "",
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Take out of the database what only older versions used, once none of them stands."""
+    from gp_pipelines.cli.launch import launch
+
+    with exit_codes(as_json):
+        launch(
+            Project(),
+            "contract",
+            service,
+            accept_findings=accept_findings,
+            wait=not no_wait,
+            as_json=as_json,
+        )
+
+
+@app.command()
 def repair(
     service: Service,
     to: Annotated[

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gp_pipelines.cli.ages import ago, until
-from gp_pipelines.status import ServiceStatus, StandingSlot
+from gp_pipelines.status import Closed, ServiceStatus, StandingSlot
 
 COLORS = {"live": "green", "releasing": "cyan", "waiting": "yellow", "unconfirmed": "bold red"}
 
@@ -37,6 +37,7 @@ def as_object(status: ServiceStatus) -> dict[str, Any]:
         "entrance": status.entrance,
         "preview": status.preview,
         "rollback": status.rollback,
+        "rollback_closed": _closed(status.rollback_closed),
         "fence": record.fence if record else None,
         "revision": record.revision if record else None,
         "holder": _holder(status),
@@ -118,6 +119,12 @@ def _rollback(status: ServiceStatus) -> str:
     previous = status.previous
     if previous is None:
         return "none: there is no previous version"
+    closed = status.rollback_closed
+    if closed is not None and status.now:
+        return (
+            f"none: the way back to {previous.slot.describe()} was closed by the schema "
+            f"{closed.schema} {ago(closed.since, status.now)}: {closed.why}"
+        )
     if status.rollback == "warm" and status.now and previous.deadline:
         return (
             f"warm, to {previous.slot.describe()}; retired {until(previous.deadline, status.now)}"
@@ -173,6 +180,10 @@ def _holder(status: ServiceStatus) -> Mapping[str, Any] | None:
         "actor": holder.actor,
         "lives": status.holder_lives,
     }
+
+
+def _closed(closed: Closed | None) -> Mapping[str, Any] | None:
+    return {**asdict(closed), "since": _time(closed.since)} if closed else None
 
 
 def _time(value: datetime | None) -> str | None:

@@ -161,6 +161,13 @@ class Database(Protocol):
         """
         ...
 
+    def contracting(self) -> "Database":
+        """The same, with the migrations of the contract phase in place of a release's.
+
+        Raises `ConfigInvalid` for a service that has none.
+        """
+        ...
+
     def shadow(self, progress: Progress, timeout: float) -> AbstractContextManager[str]:
         """A shadow as `check` has it before the migrations: its URL, password included.
 

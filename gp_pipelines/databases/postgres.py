@@ -37,7 +37,7 @@ from gp_pipelines.databases.verification import Scratch
 from gp_pipelines.databases.written import rows_written, since
 from gp_pipelines.errors import ConfigInvalid
 from gp_pipelines.model import Artifact, Progress
-from gp_pipelines.services import DatabaseSpec, SecretSource, Service
+from gp_pipelines.services import DatabaseSpec, Migrations, SecretSource, Service
 
 SCHEMA_SECONDS = 2  # a rollback waits for the answer
 
@@ -71,6 +71,7 @@ class PostgresDatabase:
             raise ConfigInvalid(f"The service {service.name} has no database in services.yaml.")
         self._service = service
         self._spec: DatabaseSpec = service.database
+        self._migrations: Migrations = self._spec.migrations
         self._artifacts = artifacts
         self._secrets = secrets
         self._directory = directory
@@ -114,7 +115,7 @@ class PostgresDatabase:
         progress: Progress,
         timeout: float,
     ) -> Checked:
-        argv, cwd = self._artifacts.command(artifact, self._spec.migrations.command)
+        argv, cwd = self._artifacts.command(artifact, self._migrations.command)
         made: list[Schema] = []
 
         def rehearsed(shadow: Shadow) -> None:
@@ -142,6 +143,17 @@ class PostgresDatabase:
         )
         return Checked(report, made[0] if made else self.schema())
 
+    def contracting(self) -> "PostgresDatabase":
+        if self._spec.contract is None:
+            raise ConfigInvalid(
+                f"The service {self._service.name} has no migrations of a contract phase.",
+                state="Nothing was changed.",
+                advice="`database.contract` in services.yaml names them.",
+            )
+        other = copy(self)
+        other._migrations = self._spec.contract
+        return other
+
     @contextmanager
     def shadow(self, progress: Progress, timeout: float) -> Iterator[str]:
         deadline = time.monotonic() + timeout
@@ -157,7 +169,7 @@ class PostgresDatabase:
     def migrate(
         self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
     ) -> Migration:
-        argv, cwd = self._artifacts.command(artifact, self._spec.migrations.command)
+        argv, cwd = self._artifacts.command(artifact, self._migrations.command)
         command = MigrateCommand(
             argv=argv,
             cwd=cwd,
@@ -210,7 +222,7 @@ class PostgresDatabase:
         )
 
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
-        directory = self._spec.migrations.directory
+        directory = self._migrations.directory
         return migration_files(self._artifacts.read_directory(artifact, directory))
 
 

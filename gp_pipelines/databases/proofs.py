@@ -4,6 +4,7 @@ A release proves the live version on the schema that it made, and its own versio
 rollback asks what was proved of the version that it goes back to.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from gp_pipelines.databases.contract import Schema
@@ -11,6 +12,15 @@ from gp_pipelines.model import Slot
 from gp_pipelines.targets.contract import Ledger
 
 KIND = "schemas"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one version with one schema; `why` says how, as a sentence."""
+
+    works: bool
+    why: str
+    at: datetime
 
 
 def note(ledger: Ledger, slot: Slot, schema: Schema, works: bool, why: str, at: datetime) -> None:
@@ -28,16 +38,25 @@ def note(ledger: Ledger, slot: Slot, schema: Schema, works: bool, why: str, at: 
     )
 
 
-def works(ledger: Ledger, slot: Slot, schema: Schema) -> bool | None:
+def found(ledger: Ledger, slot: Slot, schema: Schema) -> Proof | None:
     """None: nobody has tried."""
     document = ledger.get(KIND, _key(slot, schema))
-    return None if document is None else bool(document["works"])
+    if document is None:
+        return None
+    at = datetime.fromisoformat(document["at"])
+    return Proof(bool(document["works"]), str(document["why"]), at)
+
+
+def works(ledger: Ledger, slot: Slot, schema: Schema) -> bool | None:
+    """None: nobody has tried."""
+    proof = found(ledger, slot, schema)
+    return proof.works if proof else None
 
 
 def reason(ledger: Ledger, slot: Slot, schema: Schema) -> str:
     """How `works` is known, as a sentence; empty if nobody has tried."""
-    document = ledger.get(KIND, _key(slot, schema))
-    return str(document["why"]) if document else ""
+    proof = found(ledger, slot, schema)
+    return proof.why if proof else ""
 
 
 def _key(slot: Slot, schema: Schema) -> str:

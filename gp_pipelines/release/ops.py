@@ -11,6 +11,7 @@ import dagster as dg
 from gp_pipelines import lineage
 from gp_pipelines.errors import GpError
 from gp_pipelines.failure import step_failure
+from gp_pipelines.migrating import tables as database_tables
 from gp_pipelines.model import Artifact, Plan
 from gp_pipelines.platform import Platform
 from gp_pipelines.release import engine, promotion, tables
@@ -83,7 +84,7 @@ def backup(
     """With pending migrations: back the database up, and prove it by restoring it elsewhere."""
     with step_of(context, attempts, plan) as attempt:
         made = engine.backup(attempt, plan, artifact)
-    context.add_output_metadata(tables.backup_metadata(made))
+    context.add_output_metadata(database_tables.backup_metadata(made))
     return artifact
 
 
@@ -102,7 +103,7 @@ def migrate(
     """
     with step_of(context, attempts, plan) as attempt:
         done = engine.migrate(attempt, plan, artifact)
-    context.add_output_metadata(tables.migrate_metadata(done))
+    context.add_output_metadata(database_tables.migrate_metadata(done))
     return artifact
 
 

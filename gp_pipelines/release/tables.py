@@ -6,18 +6,15 @@ from typing import Any
 
 import dagster as dg
 
-from gp_pipelines.databases.compatibility.finding import Verdict
-from gp_pipelines.databases.contract import Backup
 from gp_pipelines.errors import GpError
-from gp_pipelines.migrating.apply import Migrated
-from gp_pipelines.migrating.gate import GateClosed, Judgement
+from gp_pipelines.migrating.gate import GateClosed
+from gp_pipelines.migrating.tables import checks_table, passed, report_metadata
 from gp_pipelines.model import Artifact, Plan, Slot
 from gp_pipelines.smoke.checks import CheckResult, SmokeFailed
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic.switch import Switched
 
 Metadata = dict[str, Any]
-_WORKS = {True: "yes", False: "NO", None: "not tried"}
 
 
 def plan_metadata(plan: Plan, artifact: Artifact | None = None) -> Metadata:
@@ -50,60 +47,6 @@ def artifact_metadata(artifact: Artifact) -> Metadata:
     }
 
 
-def backup_metadata(backup: Backup | None) -> Metadata:
-    if backup is None:
-        return {"backup": "none: nothing is pending"}
-    rows = [f"| {table} | {count:,} |" for table, count in sorted(backup.rows.items())]
-    return {
-        "backup": backup.id,
-        "verified": "restored into a scratch server and compared: "
-        f"{len(backup.rows)} tables, {sum(backup.rows.values()):,} rows, sequences",
-        "size (bytes)": backup.size,
-        "seconds": round(backup.seconds, 3),
-        "rows": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---|", *rows])),
-        "location": dg.MetadataValue.path(backup.location),
-    }
-
-
-def migrate_metadata(done: Migrated) -> Metadata:
-    metadata: Metadata = {
-        "applied": ", ".join(done.migration.applied) if done.migration else "none was pending",
-    }
-    if done.pending.unknown:
-        numbers = ", ".join(map(str, done.pending.unknown))
-        metadata["applied before, unknown to this version"] = numbers
-    if done.pending.out_of_order:
-        metadata["out of order"] = ", ".join(done.pending.out_of_order)
-    if done.migration:
-        metadata["seconds"] = round(done.migration.seconds, 3)
-        metadata["output"] = dg.MetadataValue.md(f"```\n{done.migration.output}\n```")
-    if done.judgement:
-        metadata |= judgement_metadata(done.judgement)
-        if done.judgement.report.verdict is not Verdict.COMPATIBLE:
-            metadata["its findings were accepted"] = done.accepted
-    if done.live_fails:
-        metadata["the live version fails"] = done.live_fails
-    if done.live_checks:
-        metadata["the live version on the new schema"] = _passed(done.live_checks)
-        metadata["its checks"] = checks_table(done.live_checks)
-    return metadata
-
-
-def judgement_metadata(judgement: Judgement) -> Metadata:
-    rows = [
-        f"| {each.slot.describe()} | {_WORKS[each.works]} | {each.why} |"
-        for each in judgement.rehearsed
-    ]
-    head = ["| version | works | how it is known |", "|---|---|---|"]
-    return {
-        "verdict": str(judgement.report.verdict),
-        "findings": dg.MetadataValue.md(judgement.report.as_markdown()),
-        f"proved with schema {judgement.schema.name}": dg.MetadataValue.md(
-            "\n".join([*head, *rows])
-        ),
-    }
-
-
 def slot_metadata(status: SlotStatus, preview: str) -> Metadata:
     rows = [f"| {r.name} | {'yes' if r.ready else 'no'} | {r.detail} |" for r in status.replicas]
     return {
@@ -118,20 +61,10 @@ def slot_metadata(status: SlotStatus, preview: str) -> Metadata:
 
 def smoke_metadata(results: Sequence[CheckResult], preview: str) -> Metadata:
     return {
-        "passed": _passed(results),
+        "passed": passed(results),
         "checks": checks_table(results),
         "preview": dg.MetadataValue.url(preview),
     }
-
-
-def checks_table(results: Sequence[CheckResult]) -> dg.MetadataValue[Any]:
-    rows = [
-        f"| {r.check} | {'passed' if r.passed else 'FAILED'} | {r.median_ms:.1f} | "
-        f"{r.slowest_ms:.1f} | {r.detail} |"
-        for r in results
-    ]
-    head = ["| check | result | median ms | slowest ms | |", "|---|---|---|---|---|"]
-    return dg.MetadataValue.md("\n".join([*head, *rows]))
 
 
 def switch_metadata(done: Switched) -> Metadata:
@@ -145,8 +78,7 @@ def failure_metadata(error: GpError, last_words: Mapping[str, str]) -> Metadata:
         for name, words in last_words.items()
     }
     if isinstance(error, GateClosed):
-        metadata["verdict"] = str(error.report.verdict)
-        metadata["findings"] = dg.MetadataValue.md(error.report.as_markdown())
+        metadata |= report_metadata(error.report)
     if isinstance(error, SmokeFailed):
         metadata["checks"] = checks_table(error.results)
     return metadata
@@ -156,12 +88,6 @@ def deadline_metadata(deadline: datetime | None) -> Metadata:
     if deadline is None:
         return {"old slot": "none: this was the first release"}
     return {"old slot stays warm until": dg.MetadataValue.timestamp(deadline)}
-
-
-def _passed(results: Sequence[CheckResult]) -> str:
-    slowest = max((result.slowest_ms for result in results), default=0.0)
-    passed = sum(result.passed for result in results)
-    return f"{passed} of {len(results)} checks; the slowest answer took {slowest:.0f} ms"
 
 
 def _slot(slot: Slot | None) -> str:

@@ -17,9 +17,9 @@ KIND = "events"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`what` is switch, switch_back, rollback, restore, retire, repair, or what a person has put
-    upon the service: freeze, unfreeze, snooze, watch, quarantine, lift. recorded_by is a Dagster
-    run's id.
+    """`what` is switch, switch_back, rollback, restore, retire, repair, contract, or what a person
+    has put upon the service: freeze, unfreeze, snooze, watch, quarantine, lift. recorded_by is a
+    Dagster run's id.
     """
 
     key: str

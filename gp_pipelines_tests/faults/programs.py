@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gp_pipelines.cleanup.contraction import Contracted, contract
 from gp_pipelines.cleanup.engine import cleanup
 from gp_pipelines.cleanup.reconcile import reconcile
 from gp_pipelines.cleanup.repair import repair
@@ -86,6 +88,7 @@ class TinyDatabase:
         self.answers = True
         self.findings: list[Finding] = []  # of every check
         self.broken_by_migrating: set[str] = set()  # releases
+        self.contracts: dict[str, str] = {}  # a version's migration of the contract phase
 
     def require_up(self) -> None:
         pass
@@ -116,6 +119,11 @@ class TinyDatabase:
         rehearse(MIGRATED)
         applied = [*self.applied, *self.pending(artifact).versions]
         return Checked(Report.of(self.findings), Schema(applied[-1], "-".join(applied)))
+
+    def contracting(self) -> "TinyDatabase":
+        other = copy(self)
+        other.brings = self.contracts
+        return other
 
     def shadow(self, progress: Progress, timeout: float) -> AbstractContextManager[str]:
         return nullcontext(UNMIGRATED)
@@ -213,6 +221,17 @@ def run_cleanup(program: Program, service: Service) -> None:
     cleanup(
         platform_of(program, service),
         holder_of(program, "cleanup"),
+        program.progress,
+        clock=program.monotonic,
+        sleep=program.sleep,
+    )
+
+
+def run_contract(program: Program, service: Service, accepted: str = "") -> Contracted:
+    return contract(
+        platform_of(program, service),
+        holder_of(program, "contract"),
+        accepted,
         program.progress,
         clock=program.monotonic,
         sleep=program.sleep,

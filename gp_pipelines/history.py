@@ -39,6 +39,11 @@ def built(ledger: Ledger, plan: Plan, artifact: Artifact) -> None:
     _update(ledger, plan.release_id, digest=artifact.digest, config_hash=plan.config_hash)
 
 
+def judged(ledger: Ledger, release_id: str, report: Mapping[str, Any], accepted: str) -> None:
+    """What the gate found in its migrations, and why that was accepted, if it was."""
+    _update(ledger, release_id, judged={**report, "accepted": accepted})
+
+
 def ended(ledger: Ledger, release_id: str, outcome: str, reason: str = "") -> None:
     """`outcome` is released, waiting, failed, refused, rejected or rolled_back."""
     _update(ledger, release_id, outcome=outcome, reason=reason, ended_at=_now())

@@ -15,6 +15,7 @@ from gp_pipelines.databases.contract import Backup, Database, Pending
 from gp_pipelines.errors import StepFailed
 from gp_pipelines.migrating import apply as migrating
 from gp_pipelines.migrating.apply import Asked, Migrated
+from gp_pipelines.migrating.gate import GateClosed
 from gp_pipelines.model import Artifact, Plan, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
@@ -67,20 +68,31 @@ def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
     Raises `GateClosed` for findings that nobody has accepted.
     """
     platform = attempt.platform
-    with attempt.step(plan, migrating.seconds(platform.service)) as hold:
+    with attempt.step(plan, migrating.seconds(platform.service)):
         pending = _pending(platform.database, artifact)
         if not pending:
             attempt.progress("nothing is pending: the database is left as it is")
             migrated = Migrated(pending)
         else:
             evidence.require(platform.target.ledger, plan, artifact, ("build", "backup"))
-            migrated = migrating.migrate(
-                Asked(platform, artifact, plan.release_id, plan.actor, plan.accept_findings),
-                hold,
-                pending,
-                attempt.progress,
-            )
+            migrated = _migrate(attempt, plan, artifact, pending)
         _leave(attempt, "migrate", plan, artifact, migrated.facts())
+    return migrated
+
+
+def _migrate(attempt: Attempt, plan: Plan, artifact: Artifact, pending: Pending) -> Migrated:
+    """What the gate says stays with the release, whether it lets the migrations through or not."""
+    platform = attempt.platform
+    ledger, reason = platform.target.ledger, plan.accept_findings
+    asked = Asked(platform, artifact, plan.release_id, plan.actor, reason)
+    try:
+        migrated = migrating.migrate(asked, attempt.hold, pending, attempt.progress)
+    except GateClosed as closed:
+        history.judged(ledger, plan.release_id, closed.report.as_object(), "")
+        raise
+    if migrated.judgement is not None:
+        report = migrated.judgement.report
+        history.judged(ledger, plan.release_id, report.as_object(), reason)
     return migrated
 
 

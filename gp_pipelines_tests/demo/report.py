@@ -27,6 +27,7 @@ class Release:
     run_id: str
     outcome: str  # released, failed, refused, rolled_back
     rollback_run_id: str | None = None  # of what has undone it
+    findings: tuple[str, ...] = ()  # of the gate: severity, rule, object
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ class Report:
                 str(each.requests),
                 str(each.failed),
             )
+        findings = Table("the gate", "finding")
+        for each in self.releases:
+            for finding in each.findings:
+                findings.add_row(each.version, finding)
         rollbacks = Table("rollback", "took")
         for rollback in self.rollbacks:
             for name, seconds in rollback.spans():
@@ -105,4 +110,4 @@ class Report:
             + ("every expectation held" if self.passed else "FAILED"),
             style="bold green" if self.passed else "bold red",
         )
-        return Group(releases, rollbacks, expected, end)
+        return Group(releases, findings, rollbacks, expected, end)

@@ -1,9 +1,9 @@
 """The demo's story: v1, load, v2 with a migration, v3 stopped by smoke, v4 rolled back by an alert,
-an old slot retired. What bad v4 answers wrongly is counted apart.
+v5 stopped by the gate, an old slot retired. What bad v4 answers wrongly is counted apart.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,12 @@ SERVICE = "ghostpirates-api"
 RATE = 80.0  # requests/s; the demo promises at least 50
 LEAST_RATE = 50.0
 LOAD_SECONDS = 600.0
+
+# Bad versions: in which step they end, by what, and how.
+STOPPED_BY = {
+    "v3": ("smoke", "its smoke checks", "failed"),
+    "v5": ("migrate", "the gate", "refused"),
+}
 
 Say = Callable[[str], None]
 
@@ -39,6 +45,8 @@ def tell(project: DemoProject, report: Report, say: Say) -> None:
         _release(project, report, "v3", load)
         say("releasing v4, which passes its smoke checks, and fails requests later")
         _go_bad(project, report, load, say)
+        say("releasing v5, whose migration renames a column that v2 reads")
+        _release(project, report, "v5", load)
         time.sleep(1)
         results = load.stop()
     _conclude(project, report, results)
@@ -86,10 +94,11 @@ def _release(project: DemoProject, report: Report, version: str, load: Load | No
         switch_ms=switch.get("all new, verified (ms)"),
         run_id=said.get("run_id", ""),
         outcome=outcome,
+        findings=_serious(remembered.get("judged") or {}),
     )
     report.releases.append(released)
-    if version == "v3":
-        _expect_untouched(report, released, code, before, after, seen, said)
+    if version in STOPPED_BY:
+        _expect_untouched(report, released, code, before, after, seen)
     elif version == "v4":
         report.expect("v4 is released", outcome == "released", outcome)
     else:
@@ -118,20 +127,32 @@ def _expect_untouched(
     before: dict[str, Any],
     after: dict[str, Any],
     seen: Results,
-    said: dict[str, Any],
 ) -> None:
-    stopped_by = [name for name in released.steps if name in ("smoke", "switch")]
-    report.expect("v3 is stopped by its smoke checks", stopped_by == ["smoke"], released.outcome)
+    version = released.version
+    step, by, outcome = STOPPED_BY[version]
+    stopped = list(released.steps)[-1:] == [step] and released.outcome == outcome
+    report.expect(f"{version} is stopped by {by}", stopped, released.outcome)
     report.expect("its release says so, and exits with 1", code == 1, f"exit code {code}")
+    if step == "migrate":
+        found = "; ".join(released.findings)
+        report.expect("the findings name the column", "missions.title" in found, found or "none")
     report.expect("v2 is still live", after["live"] == before["live"], released.version_after)
     versions = {str(version) for version in seen.answered_by_version}
     report.expect(
-        "no user has seen v3, and nothing is lost",
+        f"no user has seen {version}, and nothing is lost",
         versions == {"v2"} and released.failed == 0,
         f"answered by {', '.join(sorted(versions))}; {released.failed} lost",
     )
     gone = after["idle"] is None
-    report.expect("the failed slot is gone", gone, "gone" if gone else after["idle"])
+    report.expect("nothing stands beside it", gone, "gone" if gone else after["idle"])
+
+
+def _serious(judged: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{each['severity']}: {each['rule']} {each['object']}"
+        for each in judged.get("findings", ())
+        if each["severity"] != "note"
+    )
 
 
 def _retire(project: DemoProject, report: Report, load: Load) -> None:

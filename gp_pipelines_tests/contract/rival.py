@@ -56,6 +56,20 @@ def remove_killed_after(open_target: Callable[[], Target], name: str, seconds: f
 
 
 @contextmanager
+def rehearsing(open_target: Callable[[], Target], slot: Slot, launch: Launch) -> Iterator[str]:
+    """The URL of what a process rehearses; it is killed on leaving."""
+    url: Any = _processes.SimpleQueue()
+    process = _processes.Process(target=_rehearse, args=(open_target, slot, launch, url))
+    process.start()
+    try:
+        yield url.get()
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
+@contextmanager
 def meanwhile(ask: Callable[[], object]) -> Iterator["Future[object]"]:
     """The body runs while `ask` does, in a thread, and has had the time to get to the service."""
     with ThreadPoolExecutor(1) as pool:
@@ -76,6 +90,12 @@ def _killed_after(seconds: float, what: Callable[..., None], *arguments: Any) ->
         process.kill()
         process.join()
         process.close()
+
+
+def _rehearse(open_target: Callable[[], Target], slot: Slot, launch: Launch, url: Any) -> None:
+    with open_target().rehearse(slot, launch, SECONDS, print) as found:
+        url.put(found)
+        time.sleep(SECONDS)
 
 
 def _race(

@@ -24,6 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, people: Receiver) -> Itera
     project = Project(root)
     project.add_api("api", timeouts={"drain": 5, "switch": 10, "migrate": 6})
     project.add_api("treasure", timeouts={"drain": 5, "switch": 10})
+    project.add_api("ship", timeouts={"drain": 5, "switch": 10})
     project.add("brief", retention_seconds=1)
     project.add("brief-2", retention_seconds=1)
     project.add("gated", promotion="manual")

@@ -71,10 +71,10 @@ class Identity(Strict):
 
 
 class Migrations(Strict):
-    """The service's own migrate command over numbered SQL files in sqlx's layout."""
+    """The service's own migrate command: over numbered SQL files in sqlx's layout, or any other."""
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
-    directory: str  # in the artifact
+    directory: str | None = None  # in the artifact; None: only the command knows what is pending
 
 
 class Contraction(Migrations):

@@ -82,12 +82,12 @@ def _apply(
     database, holder = platform.database, hold.holder
     assert database is not None
     artifact = _artifact(platform, live)
-    pending = database.pending(artifact)
+    telling = hold.telling(progress)
+    pending = database.pending(artifact, telling)
     if not pending:
         progress(f"{live.describe()} brings nothing to contract")
         return Contracted(live, None)
     before = database.schema().name
-    telling = hold.telling(progress)
     backup = database.backup(holder.run_id, telling, platform.service.timeouts.backup)
     if not backup.verified:
         raise StepFailed(f"Backup {backup.id} could not be verified.", state=UNTOUCHED)

@@ -83,7 +83,7 @@ def _of_version(service: str, version: str) -> tuple[Report, dict[str, Any]]:
     if platform.database is None:
         say(f"{service} has no database.")
         return Report(()), {"pending": [], "proved": []}
-    pending = platform.database.pending(artifact)
+    pending = platform.database.pending(artifact, say)
     if not pending:
         say("Nothing is pending.")
         return Report(()), {"pending": [], "proved": []}

@@ -130,8 +130,12 @@ class Database(Protocol):
         """
         ...
 
-    def pending(self, artifact: Artifact) -> Pending:
-        """Raises `Refused` for a dirty bookkeeping table or a changed migration file."""
+    def pending(self, artifact: Artifact, progress: Progress) -> Pending:
+        """What the migrate command of `artifact` would do: by its files, or tried on a shadow.
+
+        Raises `Refused` for a dirty bookkeeping table or a changed migration file, and as `check`
+        does where it has to be tried.
+        """
         ...
 
     def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:

@@ -12,7 +12,7 @@ from gp_pipelines.databases.connection import Connector, inherited_environment
 from gp_pipelines.databases.contract import Migration
 from gp_pipelines.databases.migration_watch import MigrationWatch, invalid_indexes
 from gp_pipelines.databases.running import RunningMigration
-from gp_pipelines.databases.sqlx import Applied, MigrationFile, applied_migrations, pending
+from gp_pipelines.databases.tracking import Tracked, Tracking
 from gp_pipelines.errors import GpError, StepFailed
 from gp_pipelines.model import Progress
 
@@ -30,7 +30,7 @@ class MigrateCommand:
     cwd: Path
     environment: Mapping[str, str]  # the service's own, the database's URL in it
     secrets: tuple[str, ...]  # values that its output must not show
-    files: tuple[MigrationFile, ...]
+    tracking: Tracking
 
 
 def migrate(
@@ -49,17 +49,18 @@ def migrate(
     interruption, no process and no session of it is left.
     """
     with running.alone():
-        before = _read(connector)
-        wanted = pending(command.files, before).versions
-        if not wanted:
+        with connector.session() as session:
+            wanted = command.tracking.pending(session)
+            before = command.tracking.read(session)
+        if wanted is not None and not wanted:
             return Migration((), 0.0, "")
-        progress(f"migrating: {', '.join(wanted)}")
+        progress(f"migrating: {', '.join(wanted or command.argv)}")
         began = time.monotonic()
         watch = MigrationWatch(connector, running.application(release_id))
         failure, tail = _run_until_unlocked(
             command, release_id, running, watch, progress, began + timeout
         )
-        outcome = _outcome(command.files, before, connector)
+        outcome = _outcome(command.tracking, before, connector)
         if failure is None and outcome.unread:
             failure = "The migrate command ended well, but what it applied could not be read"
         if failure is None and outcome.missing:
@@ -155,11 +156,6 @@ def _describe(code: int) -> str:
     return f"exit code {code}" if code > 0 else f"ended by signal {-code}"
 
 
-def _read(connector: Connector) -> dict[int, Applied]:
-    with connector.session() as session:
-        return applied_migrations(session)
-
-
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     """What the table says after the command."""
@@ -171,20 +167,16 @@ class _Outcome:
     invalid: tuple[str, ...] = ()  # indexes
 
 
-def _outcome(
-    files: tuple[MigrationFile, ...], before: Mapping[int, Applied], connector: Connector
-) -> _Outcome:
+def _outcome(tracking: Tracking, before: Tracked, connector: Connector) -> _Outcome:
     try:
         with connector.session() as session:
-            after, invalid = applied_migrations(session), invalid_indexes(session)
+            after, invalid = tracking.read(session), invalid_indexes(session)
     except GpError as error:
         return _Outcome((), (), (), error.what)
-    names = {row.version: row.name for row in after.values()} | {f.number: f.name for f in files}
-    done = [number for number, row in after.items() if row.success]
     return _Outcome(
-        applied=tuple(names[number] for number in done if number not in before),
-        missing=tuple(file.name for file in files if file.number not in done),
-        unfinished=tuple(names[number] for number in after if number not in done),
+        applied=tuple(name for name in after.applied if name not in before.applied),
+        missing=after.missing,
+        unfinished=after.unfinished,
         unread="",
         invalid=invalid,
     )

@@ -11,8 +11,9 @@ from gp_pipelines.databases.backups import Backups
 from gp_pipelines.databases.compatibility.check import check
 from gp_pipelines.databases.compatibility.migrations import ForeignCommand
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, from_artifact
+from gp_pipelines.databases.compatibility.pending import changed_by
 from gp_pipelines.databases.compatibility.shadow import Shadow, as_uri, shadow_of
-from gp_pipelines.databases.connection import Connector
+from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contract import (
     Backup,
     Checked,
@@ -20,6 +21,7 @@ from gp_pipelines.databases.contract import (
     Pending,
     Schema,
 )
+from gp_pipelines.databases.fingerprint import schema_fingerprint
 from gp_pipelines.databases.location import url_at
 from gp_pipelines.databases.migrate import MigrateCommand, migrate
 from gp_pipelines.databases.pg_tools import PgTools
@@ -33,6 +35,7 @@ from gp_pipelines.databases.sqlx import (
     schema,
 )
 from gp_pipelines.databases.store import BackupStore
+from gp_pipelines.databases.tracking import ByCommand, ByFiles, Tracking
 from gp_pipelines.databases.verification import Scratch
 from gp_pipelines.databases.written import rows_written, since
 from gp_pipelines.errors import ConfigInvalid
@@ -97,9 +100,19 @@ class PostgresDatabase:
 
     def schema(self) -> Schema:
         with self._connector.session(patience=SCHEMA_SECONDS) as session:
-            return schema(applied_migrations(session))
+            return self._schema(session)
 
-    def pending(self, artifact: Artifact) -> Pending:
+    def pending(self, artifact: Artifact, progress: Progress) -> Pending:
+        if self._migrations.directory is None:
+            changes = changed_by(
+                self._connector,
+                self._foreign_command(artifact, self._service.timeouts.migrate),
+                scratch=self._shadow,
+                tools=self._tools,
+                progress=progress,
+                timeout=self._service.timeouts.migrate,
+            )
+            return Pending(changes.versions, ())
         with self._connector.session() as session:
             return pending(self._files(artifact), applied_migrations(session))
 
@@ -115,24 +128,16 @@ class PostgresDatabase:
         progress: Progress,
         timeout: float,
     ) -> Checked:
-        argv, cwd = self._artifacts.command(artifact, self._migrations.command)
         made: list[Schema] = []
 
         def rehearsed(shadow: Shadow) -> None:
             with shadow.database.session() as session:
-                made.append(schema(applied_migrations(session)))
+                made.append(self._schema(session))
             rehearse(_url_for_services(shadow))
 
         report = check(
             self._connector,
-            ForeignCommand(
-                argv=tuple(argv),
-                cwd=cwd,
-                environment=self._environment(),
-                variable=self._spec.variable,
-                secrets=tuple(self._secrets().values()),
-                timeout=timeout,
-            ),
+            self._foreign_command(artifact, timeout),
             scratch=self._shadow,
             tools=self._tools,
             queries=self._queries(live) if live else None,
@@ -175,7 +180,7 @@ class PostgresDatabase:
             cwd=cwd,
             environment={**self._environment(), self._spec.variable: self._connector.url()},
             secrets=(*self._connector.secrets(), *self._secrets().values()),
-            files=self._files(artifact),
+            tracking=self._tracking(artifact),
         )
         return migrate(
             command,
@@ -221,7 +226,32 @@ class PostgresDatabase:
             path, lambda directory: self._artifacts.read_directory(live, directory)
         )
 
+    def _foreign_command(self, artifact: Artifact, timeout: float) -> ForeignCommand:
+        """The migrate command, for a shadow."""
+        argv, cwd = self._artifacts.command(artifact, self._migrations.command)
+        return ForeignCommand(
+            argv=tuple(argv),
+            cwd=cwd,
+            environment=self._environment(),
+            variable=self._spec.variable,
+            secrets=tuple(self._secrets().values()),
+            timeout=timeout,
+        )
+
+    def _schema(self, session: Session) -> Schema:
+        """By sqlx's table, if all that changes the schema is in it."""
+        kinds = (self._spec.migrations, self._spec.contract)
+        if any(each is not None and each.directory is None for each in kinds):
+            return schema_fingerprint(session)
+        return schema(applied_migrations(session))
+
+    def _tracking(self, artifact: Artifact) -> Tracking:
+        if self._migrations.directory is None:
+            return ByCommand()
+        return ByFiles(self._files(artifact))
+
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
+        assert self._migrations.directory is not None
         directory = self._migrations.directory
         return migration_files(self._artifacts.read_directory(artifact, directory))
 

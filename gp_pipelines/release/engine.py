@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gp_pipelines import history
-from gp_pipelines.databases.contract import Backup, Database, Pending
+from gp_pipelines.databases.contract import Backup, Pending
 from gp_pipelines.errors import StepFailed
 from gp_pipelines.migrating import apply as migrating
 from gp_pipelines.migrating.apply import Asked, Migrated
@@ -43,8 +43,9 @@ def build(attempt: Attempt, plan: Plan) -> Artifact:
 def backup(attempt: Attempt, plan: Plan, artifact: Artifact) -> Backup | None:
     """A verified backup, if there is something to migrate."""
     platform = attempt.platform
-    with attempt.step(plan, platform.service.timeouts.backup) as hold:
-        pending = _pending(platform.database, artifact)
+    timeouts = platform.service.timeouts
+    with attempt.step(plan, timeouts.migrate + timeouts.backup) as hold:
+        pending = _pending(attempt, artifact)
         made = None
         if platform.database is not None and pending:
             made = platform.database.backup(
@@ -69,7 +70,7 @@ def migrate(attempt: Attempt, plan: Plan, artifact: Artifact) -> Migrated:
     """
     platform = attempt.platform
     with attempt.step(plan, migrating.seconds(platform.service)):
-        pending = _pending(platform.database, artifact)
+        pending = _pending(attempt, artifact)
         if not pending:
             attempt.progress("nothing is pending: the database is left as it is")
             migrated = Migrated(pending)
@@ -188,8 +189,11 @@ def schedule_cleanup(attempt: Attempt, plan: Plan) -> datetime | None:
         return kept.deadline
 
 
-def _pending(database: Database | None, artifact: Artifact) -> Pending:
-    return database.pending(artifact) if database is not None else Pending((), ())
+def _pending(attempt: Attempt, artifact: Artifact) -> Pending:
+    database, hold = attempt.platform.database, attempt.hold
+    if database is None:
+        return Pending((), ())
+    return database.pending(artifact, hold.telling(attempt.progress))
 
 
 def _leave(

@@ -53,7 +53,7 @@ def plan_promotion(attempt: Attempt) -> tuple[Plan, Artifact]:
     artifact = platform.artifacts.stored(slot.version)
     if artifact is None or artifact.digest != slot.digest:
         raise _outdated(f"the stored artifact of {slot.version} is another one now", service.name)
-    if platform.database is not None and platform.database.pending(artifact):
+    if platform.database is not None and platform.database.pending(artifact, attempt.progress):
         raise _outdated(f"migrations of {slot.version} are pending again", service.name)
     plan = Plan(
         service=service.name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gp_pipelines.databases import proofs
 from gp_pipelines.errors import Refused, StepFailed
-from gp_pipelines.model import Slot
+from gp_pipelines.model import Progress, Slot
 from gp_pipelines.platform import Platform
 from gp_pipelines.restore.attempt import RestoreAttempt
 from gp_pipelines.restore.choice import Choice, database_of
@@ -64,11 +64,12 @@ def verify(attempt: RestoreAttempt, choice: Choice) -> tuple[CheckResult, ...]:
     Raises `StepFailed`, `Refused` where the version does not fit the data, `FenceLost`.
     """
     service, target = attempt.platform.service, attempt.platform.target
-    with attempt.hold.step(service.timeouts.deploy + service.timeouts.smoke):
+    timeouts = service.timeouts
+    with attempt.hold.step(timeouts.migrate + timeouts.deploy + timeouts.smoke):
         begun = attempt.restoring()
         restored = _with_restored_data(attempt.platform, begun)
         launch = restored.recorded_launch(begun.slot)
-        _require_fitting(restored, begun, choice)
+        _require_fitting(restored, begun, choice, attempt.hold.telling(attempt.progress))
         bring_up(attempt.hold, target, service, begun.slot, launch, attempt.progress)
         results = run_checks(
             target.entrance.preview_url(begun.slot.color),
@@ -113,10 +114,13 @@ def _with_restored_data(platform: Platform, begun: Restoring) -> Platform:
     return replace(platform, database=database_of(platform).at(begun.new_database))
 
 
-def _require_fitting(restored: Platform, begun: Restoring, choice: Choice) -> None:
+def _require_fitting(
+    restored: Platform, begun: Restoring, choice: Choice, progress: Progress
+) -> None:
     """Migrations are never run by a restore: the version has to fit the schema that comes back."""
     stored = restored.artifacts.stored(begun.slot.version)
-    pending = database_of(restored).pending(stored) if stored is not None else None
+    database = database_of(restored)
+    pending = database.pending(stored, progress) if stored is not None else None
     if pending:
         raise Refused(
             f"{begun.slot.version} does not fit backup {begun.backup}, which was made before its "

@@ -115,5 +115,12 @@ def be_chatty() -> None:
         print(f"line {number}")
 
 
+def execute(*statements: str) -> None:
+    """Without any layout, and without a table."""
+    with connect() as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -72,7 +72,7 @@ def marked(home: Path) -> list[int]:
 def test_what_is_pending_is_applied_and_read_back(
     database: MakeDatabase, live: Live, home: Path
 ) -> None:
-    pending = database().pending(ARTIFACT)
+    pending = database().pending(ARTIFACT, ignore)
     assert pending.versions == ("0001_missions", "0002_add_crew", "10_ships")
     said: list[str] = []
     done = database().migrate(ARTIFACT, RELEASE, said.append, 60)
@@ -80,7 +80,7 @@ def test_what_is_pending_is_applied_and_read_back(
     assert done.output.splitlines()[-1] == "applied 10_ships.sql"
     assert any("applied 0001_missions.sql" in line for line in said)
     assert tables(live) == ["crew", "missions", "ships"]
-    assert not database().pending(ARTIFACT)
+    assert not database().pending(ARTIFACT, ignore)
     assert not (home / "migration.json").exists()
 
 
@@ -95,7 +95,7 @@ def test_an_older_version_finds_migrations_that_it_does_not_know(
 ) -> None:
     database().migrate(ARTIFACT, RELEASE, ignore, 60)
     three.remove("10_ships.sql")
-    pending = database().pending(ARTIFACT)
+    pending = database().pending(ARTIFACT, ignore)
     assert not pending
     assert pending.unknown == (10,)
 
@@ -106,10 +106,10 @@ def test_a_changed_and_an_unfinished_migration_are_refused(
     database().migrate(ARTIFACT, RELEASE, ignore, 60)
     three.add("0002_add_crew.sql", "CREATE TABLE crew (id bigserial)")
     with pytest.raises(Refused, match=r"0002_add_crew\.sql was changed"):
-        database().pending(ARTIFACT)
+        database().pending(ARTIFACT, ignore)
     live.run("UPDATE _sqlx_migrations SET success = false WHERE version = 10")
     for ask in (
-        lambda: database().pending(ARTIFACT),
+        lambda: database().pending(ARTIFACT, ignore),
         lambda: database().migrate(ARTIFACT, RELEASE, ignore, 60),
     ):
         with pytest.raises(Refused, match="10_ships was begun and not finished"):

@@ -75,7 +75,7 @@ MIGRATED, UNMIGRATED = "postgresql:///migrated", "postgresql:///unmigrated"
 class BehindDatabase:
     """Has something to migrate, and is not asked for more."""
 
-    def pending(self, artifact: Artifact) -> Pending:
+    def pending(self, artifact: Artifact, progress: Progress) -> Pending:
         return Pending(("2_more",), ())
 
 
@@ -98,7 +98,7 @@ class TinyDatabase:
             raise TargetUnavailable("the database does not answer")
         return Schema(self.applied[-1], "-".join(self.applied))
 
-    def pending(self, artifact: Artifact) -> Pending:
+    def pending(self, artifact: Artifact, progress: Progress) -> Pending:
         brought = self.brings.get(artifact.version)
         return Pending((brought,) if brought and brought not in self.applied else (), ())
 
@@ -117,7 +117,7 @@ class TinyDatabase:
         timeout: float,
     ) -> Checked:
         rehearse(MIGRATED)
-        applied = [*self.applied, *self.pending(artifact).versions]
+        applied = [*self.applied, *self.pending(artifact, progress).versions]
         return Checked(Report.of(self.findings), Schema(applied[-1], "-".join(applied)))
 
     def contracting(self) -> "TinyDatabase":
@@ -131,7 +131,7 @@ class TinyDatabase:
     def migrate(
         self, artifact: Artifact, release_id: str, progress: Progress, timeout: float
     ) -> Migration:
-        applied = self.pending(artifact).versions
+        applied = self.pending(artifact, progress).versions
         self.applied += applied
         this_program().world.fails_smoke |= self.broken_by_migrating
         return Migration(applied, 1, "")

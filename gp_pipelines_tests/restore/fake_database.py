@@ -67,7 +67,7 @@ class FakeDatabase:
         applied = self.server.databases[self.name()]
         return Schema(applied, applied)
 
-    def pending(self, artifact: Artifact) -> Pending:
+    def pending(self, artifact: Artifact, progress: Progress) -> Pending:
         _begin("pending")
         needed = self.brings.get(artifact.version)
         missing = needed is not None and needed > self.server.databases[self.name()]

@@ -57,7 +57,7 @@ def contracted(story: Story, accepted: str = "") -> Program:
 
 
 def is_due(story: Story) -> bool:
-    platform = programs.platform_of(story.programs[-1], story.service)
+    platform = programs.platform_of(story.programs[0], story.service)
     return contraction.is_due(platform, story.record)
 
 
@@ -192,4 +192,4 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with(
 
 
 def status(story: Story) -> ServiceStatus:
-    return read_status(programs.platform_of(story.programs[-1], story.service))
+    return read_status(programs.platform_of(story.programs[0], story.service))

@@ -1,15 +1,13 @@
 """Take one rule of a restore out, and the story that tells of it fails."""
 
-from typing import Any
-
 import pytest
 
 from gp_pipelines.cleanup import reconcile, watch
 from gp_pipelines.restore import attempt, choice, engine, unfinished
 from gp_pipelines.rollback import assessment, guards
 from gp_pipelines.traffic import transitions
-from gp_pipelines_tests.faults.taken_out import Change, changed
-from gp_pipelines_tests.rollback.test_teeth import TESTS, Failures
+from gp_pipelines_tests.faults.taken_out import Change
+from gp_pipelines_tests.faults.teeth import require_told
 
 RESTORE = "restore/test_restore.py::"
 ENDED = "restore/test_ended.py::"
@@ -108,11 +106,4 @@ RULES: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize("rule", list(RULES))
 def test_without_a_rule_its_story_fails(rule: str) -> None:
     change, story = RULES[rule]
-    file, _, name = story.partition("::")
-    failures: Any = Failures()
-    arguments = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    arguments += ["-p", "no:timeout", "-o", "addopts=", str(TESTS / file), "-k", name]
-    with changed(change):
-        ended = pytest.main([*arguments, "-x", "--tb=no"], plugins=[failures])
-    assert ended is pytest.ExitCode.TESTS_FAILED, f"{story} tells nothing of it"
-    assert set(failures.found) == {AssertionError}, "the change made no sense to Python"
+    require_told(story, change)

@@ -3,9 +3,6 @@
 Each story is run as pytest runs it, with the rule taken out of the engine that it is told of.
 """
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from gp_pipelines import launch_recipe, restrictions
@@ -15,9 +12,8 @@ from gp_pipelines.release import attempt as release_attempt
 from gp_pipelines.release import engine as release_engine
 from gp_pipelines.rollback import assessment, attempt, engine
 from gp_pipelines.traffic import conclude, events, lost_record, roll_back, transitions
-from gp_pipelines_tests.faults.taken_out import Change, changed
-
-TESTS = Path(__file__).parents[1]
+from gp_pipelines_tests.faults.taken_out import Change
+from gp_pipelines_tests.faults.teeth import require_told
 
 RULES: dict[str, tuple[tuple[Change, ...], str]] = {
     # Whom it takes the fence from
@@ -368,33 +364,7 @@ RULES: dict[str, tuple[tuple[Change, ...], str]] = {
 }
 
 
-class Failures:
-    """What failed in the inner run, and how."""
-
-    def __init__(self) -> None:
-        self.found: list[type[BaseException]] = []
-
-    def pytest_exception_interact(self, call: Any) -> None:
-        self.found.append(call.excinfo.type)
-
-
 @pytest.mark.parametrize("rule", list(RULES))
 def test_without_a_rule_its_story_fails(rule: str) -> None:
     changes, story = RULES[rule]
-    file, _, name = story.partition("::")
-    failures = Failures()
-    arguments = [
-        "-q",
-        "--no-header",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:timeout",
-    ]
-    arguments += ["-o", "addopts=", str(TESTS / file), *(["-k", name] if name else [])]
-    with changed(*changes):
-        ended = pytest.main([*arguments, "-x", "--tb=no"], plugins=[failures])
-    assert ended is pytest.ExitCode.TESTS_FAILED, f"{story} tells nothing of it"
-    assert set(failures.found) == {AssertionError}, "the change made no sense to Python"
+    require_told(story, *changes)

@@ -77,3 +77,5 @@ def test_two_at_once_leave_each_other_alone(subject: Subject) -> None:
             assert own != other
             assert answers(own)
         assert answers(other)
+    with subject.target.rehearse(slot, launch, 20, print):
+        wait_until(lambda: not answers(other))

@@ -175,20 +175,21 @@ FROM relations c JOIN pg_policy p ON p.polrelid = c.oid
 """
 # Whose things are and who may use them, how they are stored, and what is not in a schema at all.
 _ROUND_ABOUT: LiteralString = """
-SELECT 'relation''s storage and rights' AS kind, c.name,
+SELECT CASE WHEN c.relkind = 'S' THEN 'sequence' WHEN c.relkind IN ('i', 'I') THEN 'index'
+            ELSE 'relation' END AS kind, c.name,
        concat_ws(' ', c.relowner::regrole, c.relacl, c.reloptions, c.relreplident, c.reltablespace,
                  c.relam) AS text, false AS told
 FROM relations c
 UNION ALL
-SELECT 'column''s storage and rights', format('%s.%I', c.name, a.attname),
+SELECT 'column', format('%s.%I', c.name, a.attname),
        concat_ws(' ', a.attstorage, a.attstattarget, a.attoptions, a.attacl), false
 FROM relations c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 UNION ALL
-SELECT 'function''s rights', p.name, concat_ws(' ', p.proowner::regrole, p.proacl), false
+SELECT 'function', p.name, concat_ws(' ', p.proowner::regrole, p.proacl), false
 FROM functions p
 UNION ALL
-SELECT 'type''s rights', t.name, concat_ws(' ', t.typowner::regrole, t.typacl), false FROM types t
+SELECT 'type', t.name, concat_ws(' ', t.typowner::regrole, t.typacl), false FROM types t
 UNION ALL
 SELECT 'schema', s.nspname, concat_ws(' ', n.nspowner::regrole, n.nspacl), false
 FROM spaces s JOIN pg_namespace n ON n.oid = s.oid

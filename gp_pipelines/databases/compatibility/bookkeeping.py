@@ -1,4 +1,5 @@
-"""The tables in which migration tools note what they have applied. Their rows go to the shadow."""
+"""The tables in which migration tools note what they have applied, and those that they fill where
+they find them empty. Their rows go to the shadow."""
 
 from contextlib import suppress
 
@@ -8,6 +9,7 @@ from gp_pipelines.databases.connection import Session
 
 TABLES = (
     *("_sqlx_migrations", "django_migrations", "django_content_type", "auth_permission"),
+    "django_site",
     *("alembic_version", "flyway_schema_history", "schema_version", "schema_migrations"),
     *("ar_internal_metadata", "goose_db_version", "gorp_migrations", "migrations"),
     *("migrations_lock", "knex_migrations", "knex_migrations_lock", "databasechangelog"),

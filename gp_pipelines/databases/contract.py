@@ -133,8 +133,8 @@ class Database(Protocol):
     def pending(self, artifact: Artifact, progress: Progress) -> Pending:
         """What the migrate command of `artifact` would do: by its files, or tried on a shadow.
 
-        Raises `Refused` for a dirty bookkeeping table or a changed migration file, and as `check`
-        does where it has to be tried.
+        Raises `Refused` for a dirty bookkeeping table, a changed migration file, or one that is
+        older than what is applied; and as `check` does where it has to be tried.
         """
         ...
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from gp_pipelines.artifacts.contract import Artifacts
@@ -32,6 +33,7 @@ from gp_pipelines.databases.sqlx import (
     applied_migrations,
     migration_files,
     pending,
+    require_in_order,
     schema,
 )
 from gp_pipelines.databases.store import BackupStore
@@ -114,7 +116,14 @@ class PostgresDatabase:
             )
             return Pending(changes.versions, ())
         with self._connector.session() as session:
-            return pending(self._files(artifact), applied_migrations(session))
+            applied = applied_migrations(session)
+        if self._migrations is self._spec.contract:
+            # Later releases may have been migrated before this: no order between the two.
+            return pending(self._files(artifact), applied)
+        found = pending(self._files(artifact), applied)
+        require_in_order(found)
+        later = self._contract_numbers(artifact)
+        return replace(found, unknown=tuple(n for n in found.unknown if n not in later))
 
     def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
         self._running.require_none()  # it would be dumped half-way, or waited for
@@ -249,6 +258,14 @@ class PostgresDatabase:
         if self._migrations.directory is None:
             return ByCommand()
         return ByFiles(self._files(artifact))
+
+    def _contract_numbers(self, artifact: Artifact) -> set[int]:
+        """Of the contract phase: applied in the same table, and known to the version as well."""
+        contract = self._spec.contract
+        if contract is None or contract.directory is None:
+            return set()
+        directory = self._artifacts.read_directory(artifact, contract.directory)
+        return {file.number for file in migration_files(directory)}
 
     def _files(self, artifact: Artifact) -> tuple[MigrationFile, ...]:
         assert self._migrations.directory is not None

@@ -97,6 +97,20 @@ def schema(applied: Mapping[int, Applied]) -> Schema:
     return Schema(name, hashlib.sha256(content.encode()).hexdigest()[:24])
 
 
+def require_in_order(pending: Pending) -> None:
+    """Raises `Refused` for a migration that is older than one that is applied already.
+
+    What comes after it was tried without it, and on another machine in another order.
+    """
+    if pending.out_of_order:
+        raise Refused(
+            f"{', '.join(pending.out_of_order)} would be applied after newer migrations: it was "
+            "numbered before they were, and added after they had been applied.",
+            state=UNTOUCHED,
+            advice="Give it the next number and build the version again.",
+        )
+
+
 def pending(files: tuple[MigrationFile, ...], applied: Mapping[int, Applied]) -> Pending:
     """What of `files` is still to be applied.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gp_pipelines import history
 from gp_pipelines.databases.contract import Backup, Pending
-from gp_pipelines.errors import StepFailed
+from gp_pipelines.errors import Refused, StepFailed
 from gp_pipelines.migrating import apply as migrating
 from gp_pipelines.migrating.apply import Asked, Migrated
 from gp_pipelines.migrating.gate import GateClosed
@@ -20,6 +20,7 @@ from gp_pipelines.model import Artifact, Plan, SlotState
 from gp_pipelines.release import deployment, evidence
 from gp_pipelines.release.attempt import Attempt
 from gp_pipelines.release.planning import require_new, require_unrestricted
+from gp_pipelines.release.versions import may_be_older
 from gp_pipelines.smoke.checks import CheckResult, run_checks
 from gp_pipelines.targets.contract import SlotStatus
 from gp_pipelines.traffic import events, transitions
@@ -193,7 +194,28 @@ def _pending(attempt: Attempt, artifact: Artifact) -> Pending:
     database, hold = attempt.platform.database, attempt.hold
     if database is None:
         return Pending((), ())
-    return database.pending(artifact, hold.telling(attempt.progress))
+    found = database.pending(artifact, hold.telling(attempt.progress))
+    _require_known(attempt, artifact, found)
+    return found
+
+
+def _require_known(attempt: Attempt, artifact: Artifact, found: Pending) -> None:
+    """Raise `Refused` where migrations are applied that no newer version can have brought.
+
+    An older version is not expected to know them: what it does with them is proved. Versions whose
+    names have no order may be older than any.
+    """
+    released = [run["version"] for run in history.newest_first(attempt.platform.target.ledger)]
+    is_newest = not any(may_be_older(artifact.version, version) for version in released)
+    if found.unknown and is_newest:
+        numbers = ", ".join(map(str, found.unknown))
+        raise Refused(
+            f"Migrations are applied that {artifact.service} {artifact.version} does not know: "
+            f"{numbers}. No release of a newer version has brought them.",
+            state="The database was not changed, and traffic is where it was.",
+            advice="Somebody has migrated from another branch. Build the version with these "
+            "migrations in it.",
+        )
 
 
 def _leave(

@@ -12,3 +12,13 @@ def is_older(candidate: str, live: str) -> bool:
         return Version(candidate) < Version(live)
     except InvalidVersion:
         return False
+
+
+def may_be_older(candidate: str, other: str) -> bool:
+    """Whether `candidate` comes before `other`, or nobody can tell."""
+    if candidate == other:
+        return False
+    try:
+        return Version(candidate) < Version(other)
+    except InvalidVersion:
+        return True

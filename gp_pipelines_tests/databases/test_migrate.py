@@ -100,6 +100,33 @@ def test_an_older_version_finds_migrations_that_it_does_not_know(
     assert pending.unknown == (10,)
 
 
+def test_one_that_is_older_than_what_is_applied_is_refused(
+    database: MakeDatabase, three: Migrations
+) -> None:
+    database().migrate(ARTIFACT, RELEASE, ignore, 60)
+    three.add("3_late.sql", "CREATE TABLE late ()")
+    with pytest.raises(Refused, match="3_late would be applied after newer"):
+        database().pending(ARTIFACT, ignore)
+
+
+def test_the_contract_phase_has_an_order_of_its_own_and_is_known_to_its_version(
+    database: MakeDatabase, three: Migrations, live: Live
+) -> None:
+    contract = {"command": ["apply"], "directory": "contract"}
+    database().migrate(ARTIFACT, RELEASE, ignore, 60)
+    (three.root / "contract").mkdir()
+    (three.root / "contract" / "9_drop_crew.sql").write_text("DROP TABLE crew")
+    own = database(contract=contract)
+    assert own.contracting().pending(ARTIFACT, ignore).versions == ("9_drop_crew",)
+    live.run(
+        "INSERT INTO _sqlx_migrations VALUES (9, 'drop crew', now(), true, "
+        "sha384('DROP TABLE crew'), 0)"
+    )
+    assert not own.contracting().pending(ARTIFACT, ignore)
+    assert own.pending(ARTIFACT, ignore).unknown == ()
+    assert database().pending(ARTIFACT, ignore).unknown == (9,)
+
+
 def test_a_changed_and_an_unfinished_migration_are_refused(
     database: MakeDatabase, live: Live, three: Migrations
 ) -> None:

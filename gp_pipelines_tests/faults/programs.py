@@ -86,6 +86,7 @@ class TinyDatabase:
         self.applied = ["1_first"]
         self.brings: dict[str, str] = {}  # the migration of a version
         self.answers = True
+        self.unknown: tuple[int, ...] = ()  # applied, and in no version
         self.findings: list[Finding] = []  # of every check
         self.broken_by_migrating: set[str] = set()  # releases
         self.contracts: dict[str, str] = {}  # a version's migration of the contract phase
@@ -100,7 +101,8 @@ class TinyDatabase:
 
     def pending(self, artifact: Artifact, progress: Progress) -> Pending:
         brought = self.brings.get(artifact.version)
-        return Pending((brought,) if brought and brought not in self.applied else (), ())
+        missing = (brought,) if brought and brought not in self.applied else ()
+        return Pending(missing, self.unknown)
 
     def backup(self, release_id: str, progress: Progress, timeout: float) -> Backup:
         return Backup("1", BEGINNING, "/somewhere", 1, {}, verified=True, seconds=1)

@@ -206,6 +206,25 @@ def test_a_live_version_that_fails_unexpectedly_stops_it_after_the_migration(
     assert story.live.version == "2"
 
 
+def test_migrations_that_nobody_has_released_are_no_basis_for_a_release(
+    story: Story, database: TinyDatabase, old: Slot
+) -> None:
+    database.unknown = (77,)
+    run = story.begun(story.new("3"))
+    run.finish()
+    assert isinstance(run.error, Refused)
+    assert "does not know: 77" in run.error.what
+    assert (story.live.version, database.applied) == ("2", ["1_first"])
+
+
+def test_an_older_version_than_one_that_was_released_may_not_know_them(
+    story: Story, database: TinyDatabase, old: Slot
+) -> None:
+    database.unknown = (77,)
+    story.release("1.5", allow_downgrade=True)
+    assert story.live.version == "1.5"
+
+
 def test_where_nothing_is_live_nothing_can_break(story: Story, database: TinyDatabase) -> None:
     story.service = with_database()
     database.findings = [BREAKS]

@@ -5,7 +5,7 @@ import pytest
 from gp_pipelines import status
 from gp_pipelines.cleanup import contraction
 from gp_pipelines.migrating import apply, gate, rehearsal
-from gp_pipelines.release import planning
+from gp_pipelines.release import engine, planning
 from gp_pipelines_tests.faults.taken_out import Change
 from gp_pipelines_tests.faults.teeth import require_told
 
@@ -63,6 +63,14 @@ RULES: dict[str, tuple[Change, str]] = {
     "the findings stay with the release": (
         Change(apply.Migrated.facts, "is not Verdict.COMPATIBLE", "is None"),
         f"{GATE}test_a_person_may_accept_findings",
+    ),
+    "migrations that nobody has released are refused": (
+        Change(engine._require_known, "is_newest:", "False:"),
+        f"{GATE}test_migrations_that_nobody_has_released",
+    ),
+    "but for an older version": (
+        Change(engine._require_known, "and is_newest", ""),
+        f"{GATE}test_an_older_version_than_one_that_was_released",
     ),
     "no older slot stands": (
         Change(contraction._require_alone, "if older", "if False"),

@@ -109,7 +109,7 @@ def shadow_of(
         script = Path(directory) / "schema.sql"
         progress(f"dumping the schema of {live.describe()}")
         environment = live.environment(reading, APPLICATION)
-        tools.dump_schema(
+        tools.suited(reading).dump_schema(
             script,
             environment={**environment, "PGOPTIONS": READ_ONLY},
             secrets=live.secrets(),

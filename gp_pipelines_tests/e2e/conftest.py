@@ -10,6 +10,17 @@ from gp_pipelines_tests.notifications.receiver import Receiver
 
 SERVICES = 17  # Envoy has three files of each to watch, and the system has a limit for that
 
+# Its contract phase is a command alone.
+HOLD = {
+    "command": [
+        *("python", "-c"),
+        "import os, psycopg\n"
+        "with psycopg.connect(os.environ['DATABASE_URL'], autocommit=True) as connection:\n"
+        "    connection.execute('ALTER TABLE missions DROP COLUMN IF EXISTS ballast')",
+    ],
+    "automatic": True,
+}
+
 
 @pytest.fixture(scope="session")
 def people() -> Iterator[Receiver]:
@@ -25,6 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, people: Receiver) -> Itera
     project.add_api("api", timeouts={"drain": 5, "switch": 10, "migrate": 6})
     project.add_api("treasure", timeouts={"drain": 5, "switch": 10})
     project.add_api("ship", timeouts={"drain": 5, "switch": 10})
+    project.add_api("hold", timeouts={"drain": 5, "switch": 10}, retention_seconds=1, contract=HOLD)
     project.add("brief", retention_seconds=1)
     project.add("brief-2", retention_seconds=1)
     project.add("gated", promotion="manual")

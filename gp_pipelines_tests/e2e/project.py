@@ -79,8 +79,11 @@ class Project:
             self.add(f"small-{number}")
             self._free.append(f"small-{number}")
 
-    def add_api(self, name: str, **special: Any) -> None:
-        self._add(name, {**_sample(), **special})
+    def add_api(self, name: str, *, contract: Any = None, **special: Any) -> None:
+        sample = _sample()
+        if contract:
+            sample["database"]["contract"] = contract
+        self._add(name, {**sample, **special})
 
     def free(self) -> "TestedService":
         """A service that nobody has released yet."""

@@ -113,7 +113,8 @@ class Platforms:
             directory=self.home.backups(service.name),
             bin=embedded.bin,
             scratch=lambda: scratch(self.home),
-            shadow=_shadow_server(service) or (lambda: scratch(self.home, SERVER_SETTINGS)),
+            shadow=_shadow_server(service)
+            or (lambda: scratch(self.home, SERVER_SETTINGS, for_programs=True)),
             admin=embedded.superuser_url if is_embedded else None,
             room=lambda: disk_usage(self.home.postgres).free if is_embedded else None,
         )

@@ -13,7 +13,7 @@ from gp_pipelines.databases.compatibility.check import check
 from gp_pipelines.databases.compatibility.migrations import ForeignCommand
 from gp_pipelines.databases.compatibility.old_queries import OldQueries, from_artifact
 from gp_pipelines.databases.compatibility.pending import changed_by
-from gp_pipelines.databases.compatibility.shadow import Shadow, as_uri, shadow_of
+from gp_pipelines.databases.compatibility.shadow import Shadow, shadow_of
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.contract import (
     Backup,
@@ -275,7 +275,7 @@ class PostgresDatabase:
 
 def _url_for_services(shadow: Shadow) -> str:
     """As the role that the live version runs as."""
-    return as_uri(shadow.as_role(shadow.role).url())
+    return shadow.uri(shadow.role)
 
 
 def _limits(spec: DatabaseSpec) -> str:

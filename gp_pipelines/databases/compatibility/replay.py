@@ -13,7 +13,7 @@ from gp_pipelines.databases.compatibility.capture import Capture
 from gp_pipelines.databases.compatibility.migrations import ForeignCommand, SqlFile
 from gp_pipelines.databases.compatibility.queries import message
 from gp_pipelines.databases.compatibility.recorder import Seen
-from gp_pipelines.databases.compatibility.shadow import APPLICATION, DATABASE, Shadow, as_uri
+from gp_pipelines.databases.compatibility.shadow import APPLICATION, DATABASE, Shadow
 from gp_pipelines.databases.compatibility.statements import split
 from gp_pipelines.databases.connection import Connector, inherited_environment
 from gp_pipelines.errors import redact
@@ -102,7 +102,7 @@ def _run(
     environment = {
         **inherited_environment(),
         **command.environment,
-        command.variable: as_uri(connector.url()),
+        command.variable: shadow.uri(shadow.role),
     }
     secrets = (*command.secrets, *connector.secrets())
     timeout = min(command.timeout, max(1.0, deadline - time.monotonic()))

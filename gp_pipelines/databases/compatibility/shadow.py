@@ -51,6 +51,17 @@ class Shadow:
     role: str  # as which the live database was read, and is migrated
     password: str
     notes: tuple[Finding, ...]  # in what the shadow is not like the live database
+    port: int | None = None  # of 127.0.0.1, where the server listens there, too
+
+    def uri(self, role: str) -> str:
+        """Of `as_role`, for programs: by TCP where that can be, as not every driver knows sockets.
+
+        Raises as `as_role` does.
+        """
+        url = self.as_role(role).url()
+        if self.port is not None:
+            url = make_conninfo(url, host="127.0.0.1", port=self.port)
+        return as_uri(url)
 
     def as_role(self, role: str) -> Connector:
         """Logging in as `role`, as its service does: with the settings that it begins with.
@@ -80,11 +91,15 @@ class Shadow:
 
 def as_uri(url: str) -> str:
     """A connection string as a URI, which is what services and migration tools are given."""
-    parts = {key: quote(str(value), safe="") for key, value in conninfo_to_dict(url).items()}
+    given = conninfo_to_dict(url)
+    parts = {key: quote(str(value), safe="") for key, value in given.items()}
     credentials = f"{parts.pop('user')}:{parts.pop('password', '')}"
     database = parts.pop("dbname")
+    where = ""
+    if not str(given.get("host", "/")).startswith("/"):  # a directory, that of a socket
+        where = f"{parts.pop('host')}:{parts.pop('port', '5432')}"
     query = "&".join(f"{key}={value}" for key, value in parts.items())
-    return f"postgresql://{credentials}@/{database}?{query}"
+    return f"postgresql://{credentials}@{where}/{database}{f'?{query}' if query else ''}"
 
 
 @contextmanager
@@ -134,6 +149,7 @@ def _loaded(
         create_database(session, DATABASE, read_encoding(live))
         roles.apply_to_database(session, DATABASE, found)
         notes = list(_of_another_version(live, session))
+        port = _port(session)
     try:
         with database.session(APPLICATION) as session:
             failed = tools.load_script(
@@ -153,10 +169,22 @@ def _loaded(
             role=live.info.user,
             password=secrets.token_urlsafe(24),
             notes=tuple(notes),
+            port=port,
         )
     finally:
         with server.session(APPLICATION) as session:
             _drop(session)
+
+
+def _port(session: Session) -> int | None:
+    """Where the server of `session`, which came by a socket, listens on 127.0.0.1."""
+    if not session.info.host.startswith("/"):
+        return None
+    row = session.execute(
+        "SELECT current_setting('listen_addresses'), current_setting('port')"
+    ).fetchone()
+    assert row is not None
+    return int(str(row[1])) if row[0] == "127.0.0.1" else None
 
 
 def require_role(session: Session, role: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 import socket
+from collections.abc import Collection
 from contextlib import suppress
 
 import psutil
@@ -36,7 +37,7 @@ class Ports:
             ports = self._read()
             port = preferred or ports.get(name)
             if port is None:
-                port = _free_port(taken=set(ports.values()))
+                port = free_port(taken=set(ports.values()))
             holders = [other for other, its in ports.items() if its == port and other != name]
             if holders:
                 raise TargetUnavailable(
@@ -99,7 +100,7 @@ def require_free(port: int, name: str) -> None:
         )
 
 
-def _free_port(taken: set[int]) -> int:
+def free_port(taken: Collection[int] = ()) -> int:
     """A random one, so that two homes that choose at the same time hardly ever meet."""
     for _ in range(TRIES):
         port = random.randint(LOWEST, HIGHEST)  # noqa: S311 (no secret)

@@ -19,17 +19,18 @@ from psycopg import conninfo
 from gp_pipelines.errors import TargetUnavailable
 from gp_pipelines.targets.local.home import Home
 from gp_pipelines.targets.local.owners import has_living_owner, name_for
+from gp_pipelines.targets.local.ports import free_port
 from gp_pipelines.targets.local.postgres_cluster import SUPERUSER, end_abandoned, make_cluster
-from gp_pipelines.targets.local.postgres_place import SOCKET, PostgresPlace
+from gp_pipelines.targets.local.postgres_place import PostgresPlace
 from gp_pipelines.targets.local.processes import ProcessId
 from gp_pipelines.targets.local.unix_sockets import remove_short_directory, socket_path
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 LOOK_SECONDS = 0.02
+PORT = 5432  # of a socket only
 
 SETTINGS = (
-    "listen_addresses=",
     "unix_socket_permissions=0700",
     "max_connections=40",
     "fsync=off",
@@ -44,8 +45,12 @@ SETTINGS = (
 
 
 @contextmanager
-def scratch(home: Home, settings: tuple[str, ...] = ()) -> Iterator[str]:
+def scratch(
+    home: Home, settings: tuple[str, ...] = (), *, for_programs: bool = False
+) -> Iterator[str]:
     """Its URL as superuser; `settings` (name=value) are what its user needs besides ours.
+
+    `for_programs`: it listens on a port of 127.0.0.1 as well, as not every driver knows sockets.
 
     Raises `TargetUnavailable` if it cannot be started.
     """
@@ -57,10 +62,13 @@ def scratch(home: Home, settings: tuple[str, ...] = ()) -> Iterator[str]:
     try:
         password = secrets.token_urlsafe(24)
         make_cluster(directory / "data", place.bin, place.account, password, durable=False)
-        socket = socket_path(directory, SOCKET).parent
-        with _server(place, directory, socket, (*SETTINGS, *settings)) as process:
+        port = free_port() if for_programs else PORT
+        listens = f"listen_addresses={'127.0.0.1' if for_programs else ''}"
+        socket = socket_path(directory, f".s.PGSQL.{port}").parent
+        own = (*SETTINGS, listens, f"port={port}")
+        with _server(place, directory, socket, (*own, *settings)) as process:
             url = conninfo.make_conninfo(
-                host=str(socket), user=SUPERUSER, dbname=SUPERUSER, password=password
+                host=str(socket), port=port, user=SUPERUSER, dbname=SUPERUSER, password=password
             )
             _wait_for(url, process, directory / "log")
             yield url

@@ -1,5 +1,6 @@
 """The shadow is like the live database in all that a schema is, and the live one is only read."""
 
+import time
 from pathlib import Path
 
 import psycopg
@@ -7,12 +8,15 @@ import pytest
 
 from gp_pipelines.databases.compatibility import shadow as shadow_module
 from gp_pipelines.databases.compatibility.finding import Severity
-from gp_pipelines.databases.compatibility.shadow import read_only
+from gp_pipelines.databases.compatibility.shadow import SERVER_SETTINGS, read_only, shadow_of
 from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.pg_tools import PgTools
 from gp_pipelines.errors import Refused, StepFailed
+from gp_pipelines.targets.local.postgres_scratch import scratch
 from gp_pipelines_tests.databases.compatibility.conftest import MakeShadow
 from gp_pipelines_tests.databases.conftest import PASSWORD, Live
+from gp_pipelines_tests.databases.server import BIN
+from gp_pipelines_tests.targets.local.running_postgres import removed_at_the_end
 
 
 def ask(session: Session, query: str) -> object:
@@ -76,6 +80,29 @@ def test_the_live_servers_passwords_are_not_on_the_shadow(shadow: MakeShadow) ->
         url = psycopg.conninfo.make_conninfo(made.as_role("app").url(), password=PASSWORD)
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(url)
+
+
+def test_programs_are_given_a_port_where_the_server_has_one(
+    live: Live, tmp_path: Path, shadow: MakeShadow
+) -> None:
+    """Of a socket only as many of them make something as know what `?host=` means."""
+    with shadow() as on_a_socket:
+        assert "@/gp_shadow?host=" in on_a_socket.uri(on_a_socket.role)
+    with (
+        removed_at_the_end(tmp_path / "var") as home,
+        shadow_of(
+            Connector(lambda: live.url, advice=""),
+            scratch=lambda: scratch(home, SERVER_SETTINGS, for_programs=True),
+            tools=PgTools(BIN.joinpath),
+            deadline=time.monotonic() + 60,
+            progress=lambda line: None,
+        ) as made,
+    ):
+        uri = made.uri("app")
+        assert uri.startswith("postgresql://app:")
+        assert uri.endswith(f"@127.0.0.1:{made.port}/gp_shadow")
+        with psycopg.connect(uri) as connection:
+            assert connection.info.user == "app"
 
 
 def test_nothing_can_be_written_to_the_live_database(live: Live) -> None:

@@ -36,6 +36,17 @@ def test_it_is_a_superusers_and_needs_no_other_server(home: Home) -> None:
         connection.execute("CREATE ROLE owner SUPERUSER")
 
 
+def test_programs_reach_it_on_a_port_of_this_machine_with_its_password_only(home: Home) -> None:
+    with scratch(home, for_programs=True) as url:
+        port = psycopg.conninfo.conninfo_to_dict(url)["port"]
+        by_tcp = psycopg.conninfo.make_conninfo(url, host="127.0.0.1", port=port)
+        psycopg.connect(by_tcp).close()
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(psycopg.conninfo.make_conninfo(by_tcp, password="guessed"))
+    with scratch(home) as url, pytest.raises(psycopg.OperationalError):
+        psycopg.connect(psycopg.conninfo.make_conninfo(url, host="127.0.0.1"))
+
+
 def test_nothing_is_left_of_it(home: Home) -> None:
     with scratch(home):
         (directory,) = _directories(home)

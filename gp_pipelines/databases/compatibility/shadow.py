@@ -6,10 +6,12 @@ writing.
 
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 from urllib.parse import quote
 
 import psycopg
@@ -22,13 +24,16 @@ from gp_pipelines.databases.connection import Connector, Session
 from gp_pipelines.databases.encoding import create_database, read_encoding
 from gp_pipelines.databases.pg_tools import PgTools
 from gp_pipelines.databases.verification import Scratch
-from gp_pipelines.errors import Refused
+from gp_pipelines.errors import Refused, StepFailed
 from gp_pipelines.model import Progress
 
 DATABASE = "gp_shadow"
 APPLICATION = "gp-check"
 READ_ONLY = "-c default_transaction_read_only=on"
 _UNKNOWN_SETTING = ("unrecognized parameter ", "unrecognized configuration parameter ")
+LOOK_SECONDS = 0.1
+TELL_SECONDS = 2.0
+_TRY_LOCK: LiteralString = "SELECT pg_try_advisory_lock(hashtext('gp_shadow'))"
 SHOWN = 3  # of what could not be loaded
 # What the scratch server needs besides: it is asked afterwards what was executed.
 SERVER_SETTINGS = (
@@ -132,8 +137,34 @@ def shadow_of(
             progress=progress,
         )
         progress("starting a scratch server as its shadow")
-        with scratch() as url, _loaded(url, reading, tools, script, deadline) as shadow:
+        with (
+            scratch() as url,
+            _alone(url, deadline, progress),
+            _loaded(url, reading, tools, script, deadline) as shadow,
+        ):
             yield shadow
+
+
+@contextmanager
+def _alone(url: str, deadline: float, progress: Progress) -> Iterator[None]:
+    """A scratch server that people have named may be wanted by two checks: one at a time.
+
+    Raises `StepFailed` if the other one does not end in time.
+    """
+    with Connector(lambda: url, advice="See whether the scratch server runs.").session() as session:
+        told = time.monotonic()
+        while session.execute(_TRY_LOCK).fetchone() != (True,):
+            if time.monotonic() > deadline:
+                raise StepFailed(
+                    "Another check has been using the scratch server all the time.",
+                    state="Nothing was changed.",
+                    advice="Wait for it, or name another server.",
+                )
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                progress("waiting for another check on the scratch server")
+            time.sleep(LOOK_SECONDS)
+        yield
 
 
 @contextmanager

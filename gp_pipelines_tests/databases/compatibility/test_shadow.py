@@ -1,6 +1,7 @@
 """The shadow is like the live database in all that a schema is, and the live one is only read."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -80,6 +81,24 @@ def test_the_live_servers_passwords_are_not_on_the_shadow(shadow: MakeShadow) ->
         url = psycopg.conninfo.make_conninfo(made.as_role("app").url(), password=PASSWORD)
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             psycopg.connect(url)
+
+
+def test_two_checks_on_one_server_take_turns(shadow: MakeShadow) -> None:
+    ended: list[str] = []
+
+    def another() -> None:
+        with shadow():
+            ended.append("the other")
+
+    with ThreadPoolExecutor(1) as pool:
+        with shadow() as made:
+            waiting = pool.submit(another)
+            time.sleep(1)
+            with made.database.session() as session:
+                assert ask(session, "SELECT current_database()") == "gp_shadow"
+            ended.append("the first")
+        waiting.result(60)
+    assert ended == ["the first", "the other"]
 
 
 def test_programs_are_given_a_port_where_the_server_has_one(

@@ -14,12 +14,16 @@ from pathlib import Path
 from rich.console import Console
 
 from gp_pipelines.targets.local.home import Home
-from gp_pipelines_tests.bench import release, rollback
+from gp_pipelines_tests.bench import database, release, rollback
 from gp_pipelines_tests.bench.figure import Measurement, take
 from gp_pipelines_tests.bench.machine import machine
 from gp_pipelines_tests.bench.report import table, write
 
-AREAS = {"release": release.MEASUREMENTS, "rollback": rollback.MEASUREMENTS}
+AREAS = {
+    "release": release.MEASUREMENTS,
+    "rollback": rollback.MEASUREMENTS,
+    "database": database.MEASUREMENTS,
+}
 CHECKOUT = Path(__file__).parents[2]
 
 

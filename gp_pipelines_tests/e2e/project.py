@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 import yaml
 
 from gp_pipelines import history
@@ -111,6 +112,12 @@ class Project:
             self.down()
             guardian.kill()
             guardian.wait()
+        assert self._processes() == []
+
+    def _processes(self) -> list[list[str]]:
+        """What runs of it, by its command lines."""
+        commands = [each.info["cmdline"] or [] for each in psutil.process_iter(["cmdline"])]
+        return [each for each in commands if any(str(self.root) in part for part in each)]
 
     def up(self) -> None:
         said = self.gp("up")

@@ -7,7 +7,7 @@ import pytest
 from gp_pipelines_tests.databases.conftest import Live
 from gp_pipelines_tests.e2e.project import Project, TestedService
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("e2e-database")
 
 COLUMNS = """
     SELECT array_agg(column_name::text ORDER BY column_name) FROM information_schema.columns

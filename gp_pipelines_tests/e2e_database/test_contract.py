@@ -7,7 +7,7 @@ from gp_pipelines_tests.databases.conftest import Live
 from gp_pipelines_tests.e2e.patience import wait_until
 from gp_pipelines_tests.e2e.project import Project
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("e2e-database")
 
 BALLAST = """
     SELECT count(*) FROM information_schema.columns

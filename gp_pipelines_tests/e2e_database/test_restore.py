@@ -17,7 +17,7 @@ from gp_pipelines_tests.e2e.patience import wait_until
 from gp_pipelines_tests.e2e.project import Project, Said, TestedService
 from gp_pipelines_tests.load import Load
 
-pytestmark = pytest.mark.xdist_group("e2e")
+pytestmark = pytest.mark.xdist_group("e2e-database")
 
 OWN = "treasure"  # the database's name, too
 STEPS = ["choose", "confirm", "restore", "verify", "repoint"]

@@ -37,7 +37,7 @@ def test_the_definitions_are_listed(tmp_path: Path) -> None:
     done = _dg("list", "defs", "--json", GP_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    jobs = {"release", "promote", "rollback", "restore", "cleanup", "reconcile"}
+    jobs = {"release", "promote", "rollback", "restore", "cleanup", "contract", "reconcile"}
     assert {job["name"] for job in found["jobs"]} == jobs
     assert [asset["asset_key"] for asset in found["assets"]] == ["ghostpirates-api/live"]
     assert {sensor["name"] for sensor in found["sensors"]} == {

@@ -17,9 +17,11 @@ FIELDS: dict[str, dict[str, bool | None]] = {
         "allow_downgrade": False,
         "replace_previous": False,
         "manual": False,
+        "accept_findings": "",
     },
     "promote": {"service": None},
     "cleanup": {"service": None},
+    "contract": {"service": None, "accept_findings": ""},
     "reconcile": {"service": None},
 }
 
@@ -52,7 +54,7 @@ def test_every_field_is_in_the_form_with_its_default_and_what_it_is_for(
     for name, default in FIELDS[job].items():
         assert fields[name]["description"], name
         if default is not None:
-            assert at_once[name] is default
+            assert at_once[name] == default
     choices = {value["value"] for value in fields["service"]["configType"]["values"]}
     assert choices == set(project.names)
 

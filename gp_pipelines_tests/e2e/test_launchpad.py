@@ -9,7 +9,7 @@ from gp_pipelines_tests.e2e.project import Project
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
-FIELDS: dict[str, dict[str, bool | None]] = {
+FIELDS: dict[str, dict[str, bool | str | None]] = {
     "release": {
         "service": None,
         "version": None,

@@ -14,9 +14,9 @@ def step_failure(error: GpError, details: Mapping[str, Any] | None = None) -> dg
     `details` are more metadata: what a person would look for next.
     """
     metadata: dict[str, Any] = {"outcome": dg.MetadataValue.text(outcome_of(error))}
+    metadata |= details or {}  # before what the message says, too: the UI shows the first ones
     if error.state:
         metadata["state now"] = dg.MetadataValue.text(error.state)
     if error.advice:
         metadata["what to do"] = dg.MetadataValue.text(error.advice)
-    metadata |= details or {}
     return dg.Failure(str(error), metadata=metadata, allow_retries=False)

@@ -48,6 +48,10 @@ class DagsterUi:
         """Of the events of the run whose page is open."""
         self.page.get_by_placeholder("Filter…").fill("type:STEP_OUTPUT")
 
+    def show_why_it_failed(self) -> None:
+        """Of the events of the run whose page is open."""
+        self.page.get_by_placeholder("Filter…").fill("type:STEP_FAILURE")
+
     def open_history(self, *asset: str) -> None:
         """The page of an asset, as one gets there from the catalog: its newest event is shown."""
         self.page.goto(f"{self._url}/assets/{'/'.join(asset)}")

@@ -88,6 +88,25 @@ def apply_then_fork() -> None:
     fork()
 
 
+def apply_under_a_lock() -> None:
+    """As many tools do: one session holds an advisory lock, another one migrates."""
+    with connect() as holds, connect() as asks:
+        holds.execute("SELECT pg_advisory_lock(4711)")
+        row = asks.execute("SELECT pg_try_advisory_lock(4711)").fetchone()
+        if row != (False,):
+            sys.exit("the lock is another session's, and was given: these are no sessions")
+        apply()
+
+
+def leave_a_transaction_open() -> None:
+    apply()
+    connection = connect()
+    connection.execute("BEGIN")
+    connection.execute("LOCK TABLE missions")
+    connection.execute("DROP TABLE ships")
+    os._exit(0)
+
+
 def fail_halfway() -> None:
     apply(most=1)
     print("the second one cannot be applied: disk of the future is full", flush=True)

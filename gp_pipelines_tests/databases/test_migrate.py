@@ -165,6 +165,23 @@ def test_a_command_that_ends_well_without_applying(database: MakeDatabase) -> No
     assert "Applied by it: none. Still pending: 0001_missions, 0002" in failed.value.state
 
 
+def test_a_command_may_hold_a_lock_in_one_session_and_migrate_in_another(
+    database: MakeDatabase, live: Live
+) -> None:
+    done = database("apply_under_a_lock").migrate(ARTIFACT, RELEASE, ignore, 60)
+    assert done.applied == ("0001_missions", "0002_add_crew", "10_ships")
+    assert sessions(live) == 0
+
+
+def test_a_transaction_that_a_command_leaves_open_holds_nothing(
+    database: MakeDatabase, live: Live
+) -> None:
+    database("leave_a_transaction_open").migrate(ARTIFACT, RELEASE, ignore, 60)
+    assert sessions(live) == 0
+    assert tables(live) == ["crew", "missions", "ships"]
+    live.run("INSERT INTO missions DEFAULT VALUES")
+
+
 @pytest.mark.parametrize("how", ["hang", "ignore_sigterm"])
 def test_a_command_that_hangs_is_ended_with_its_session(
     database: MakeDatabase, live: Live, home: Path, how: str

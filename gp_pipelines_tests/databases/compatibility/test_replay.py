@@ -184,6 +184,33 @@ def test_a_command_that_fails_is_told_without_its_secrets(shadow: MakeShadow) ->
     assert "postgresql://app:" not in done.failure.error.replace("app:***", "")
 
 
+def test_what_a_command_leaves_running_changes_nothing_more(shadow: MakeShadow) -> None:
+    child = (
+        "import os, time, psycopg\n"
+        "connection = psycopg.connect(os.environ['DATABASE_URL'], autocommit=True)\n"
+        "connection.execute('CREATE TABLE begun ()')\n"
+        "connection.execute('SELECT pg_sleep(600)')\n"
+        "connection.execute('CREATE TABLE ended ()')\n"
+    )
+    with shadow() as made:
+        replay(
+            made,
+            python(
+                f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+                "one = connect()\n"
+                "while one.execute(\"SELECT to_regclass('begun')\").fetchone() == (None,):\n"
+                "    time.sleep(0.02)\n"
+            ),
+            deadline=time.monotonic() + 60,
+            progress=lambda line: None,
+        )
+        with made.server.session() as session:
+            left = session.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
+            ).fetchone()
+    assert left == (0,)
+
+
 def test_a_command_that_does_not_end_is_ended(shadow: MakeShadow) -> None:
     done = replayed(
         shadow,

@@ -85,13 +85,12 @@ def reconcile(hold: Hold, platform: Platform, progress: Progress) -> list[str]:
     if not reading.record.confirmed:
         return done
     drain = platform.service.timeouts.drain
-    restored = reading.record.moved_by is MovedBy.RESTORE
     for kept in reading.record.kept:
         if kept.state is SlotState.RETIRING:
             retire(hold, platform.target, kept.slot, drain, "a dead run had begun to", progress)
             done.append(f"finished the retirement of {kept.slot.describe()}")
         elif _is_failed_and_due(kept, reading.now, hold.holder):
-            why = "its data are restored elsewhere" if restored else "its release failed"
+            why = _why_removed(reading.record, kept)
             retire(hold, platform.target, kept.slot, drain, why, progress)
             done.append(f"removed {kept.slot.describe()}, which a dead run had left")
     for slot in strays(hold.read().record, platform.target.slots.list()):
@@ -111,6 +110,13 @@ def _is_failed_and_due(kept: KeptSlot, now: datetime, holder: Holder) -> bool:
     """As what was just switched back is, where nothing is kept to be looked at."""
     due = kept.deadline is not None and kept.deadline <= now
     return kept.state is SlotState.KEPT and due and kept.slot.release_id != holder.release_id
+
+
+def _why_removed(record: TrafficRecord, kept: KeptSlot) -> str:
+    if record.moved_by is MovedBy.RESTORE:
+        return "its data are restored elsewhere"
+    undone = record.moved_by is MovedBy.ROLLBACK and record.undone == kept.slot.release_id
+    return "it was rolled back" if undone else "its release failed"
 
 
 def _ended_as(record: TrafficRecord, release_id: str, outcome: str | None) -> str:

@@ -41,7 +41,7 @@ class Assessment:
     back_to: Slot
     way: Way
     proved: bool  # the old version was proved to work with the present schema
-    schema: str  # for people: what the database's schema is now
+    schema: str  # for people: what the database's schema is now; empty: there is no database
     decided_at: datetime
 
 
@@ -70,7 +70,7 @@ def assess(platform: Platform, request: RollbackRequest) -> Assessment | Already
         undone = next(k.slot for k in record.kept if k.slot.release_id == release_id)
         assert record.live is not None
         schema = _schema(platform)
-        name = schema.name if schema else "unknown"
+        name = schema_name(platform, schema)
         return Assessment(
             service.name, release_id, undone, record.live, Way.MOVED, True, name, reading.now
         )
@@ -87,7 +87,7 @@ def assess(platform: Platform, request: RollbackRequest) -> Assessment | Already
         back_to=old,
         way=way_back(target, record),
         proved=_proved(platform, old, schema),
-        schema=schema.name if schema else "unknown",
+        schema=schema_name(platform, schema),
         decided_at=reading.now,
     )
 
@@ -107,6 +107,26 @@ def way_back(target: Target, record: TrafficRecord) -> Way:
 def present_schema(platform: Platform) -> Schema | None:
     """None where there is no database, or it does not say."""
     return _schema(platform)
+
+
+def schema_name(platform: Platform, schema: Schema | None) -> str:
+    """For people: also where the database does not say; empty where there is none."""
+    if platform.database is None:
+        return ""
+    return schema.name if schema else "unknown"
+
+
+def schema_facts(schema: str, proved: bool, about: str) -> dict[str, str]:
+    """What is known of the old version with the present schema, under the name `about`.
+
+    Nothing where there is no database.
+    """
+    if not schema:
+        return {}
+    return {
+        about: f"{'proved' if proved else 'unproved'} with the present schema",
+        "schema": schema,
+    }
 
 
 def _is_moved(record: TrafficRecord, release_id: str) -> bool:

@@ -12,7 +12,13 @@ from gp_pipelines import restrictions, rollbacks
 from gp_pipelines.databases import proofs
 from gp_pipelines.errors import ConfigInvalid, Refused, StepFailed
 from gp_pipelines.model import Slot, SlotState
-from gp_pipelines.rollback.assessment import Assessment, Way, present_schema
+from gp_pipelines.rollback.assessment import (
+    Assessment,
+    Way,
+    present_schema,
+    schema_facts,
+    schema_name,
+)
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.smoke.checks import run_checks
 from gp_pipelines.targets.contract import SlotStatus
@@ -123,11 +129,10 @@ def conclude(attempt: RollbackAttempt, found: Assessment, done: RolledBack) -> N
 def facts(attempt: RollbackAttempt, found: Assessment, done: RolledBack) -> dict[str, Any]:
     """What a person would ask about a rollback, for its event."""
     alert = attempt.request.alert
-    schema = present_schema(attempt.platform)
+    schema = schema_name(attempt.platform, present_schema(attempt.platform))
     return {
         "way": found.way.value,
-        "old version": f"{'proved' if found.proved else 'unproved'} with the present schema",
-        "schema": schema.name if schema else "unknown",
+        **schema_facts(schema, found.proved, "old version"),
         "first old answer (ms)": round(done.seen.first_ms or 0.0, 1),
         "verified (ms)": round(done.seen.seconds * 1000, 1) if done.verified else "not verified",
         **({"alert": f"{alert.name} ({alert.feed}) since {alert.starts_at}"} if alert else {}),

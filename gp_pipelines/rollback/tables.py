@@ -8,7 +8,7 @@ import dagster as dg
 from gp_pipelines import lineage
 from gp_pipelines.model import Holder, Slot
 from gp_pipelines.rollback import engine
-from gp_pipelines.rollback.assessment import Already, Assessment
+from gp_pipelines.rollback.assessment import Already, Assessment, schema_facts
 from gp_pipelines.rollback.attempt import RollbackAttempt
 from gp_pipelines.rollback.engine import RolledBack
 from gp_pipelines.targets.contract import SlotStatus
@@ -27,8 +27,7 @@ def assessment_metadata(found: Assessment, preempted: Holder | None) -> Metadata
         "release": lineage.run_link(found.release_id),
         "goes back to": found.back_to.describe(),
         "way": found.way.value,
-        "the old version is": f"{'proved' if found.proved else 'unproved'} with the present schema",
-        "schema": found.schema,
+        **schema_facts(found.schema, found.proved, "the old version is"),
         **({"takes the fence from": preempted.describe()} if preempted else {}),
     }
 

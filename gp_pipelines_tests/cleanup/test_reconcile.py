@@ -5,6 +5,7 @@ from dataclasses import replace
 from gp_pipelines.cleanup.reconcile import unfinished
 from gp_pipelines.errors import Busy, Refused
 from gp_pipelines.model import MovedBy
+from gp_pipelines.traffic import events
 from gp_pipelines_tests.faults import programs
 from gp_pipelines_tests.faults.fake_target import with_ready
 from gp_pipelines_tests.faults.programs import Release
@@ -109,6 +110,16 @@ def test_a_dead_runs_slot_is_removed(story: Story) -> None:
     story.run(programs.run_reconciler)
     assert story.standing == {story.live.name}
     assert story.world.colors[story.live.color.other].slot_name is None
+
+
+def test_what_was_rolled_back_is_removed_as_that(story: Story) -> None:
+    story.release("1")
+    bad = story.release("2")
+    story.roll_back(bad)
+    story.run(programs.run_reconciler)
+    assert story.standing == {story.live.name}
+    (event,) = [e for e in events.unrecorded(story.target.ledger) if e.what == "retire"]
+    assert event.reason == "it was rolled back"
 
 
 def test_warm_waiting_and_kept_slots_are_left(story: Story) -> None:

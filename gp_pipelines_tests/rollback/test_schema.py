@@ -66,6 +66,13 @@ def test_what_nobody_has_tried_is_smoked_before_users_get_it(
     assert proofs.works(story.target.ledger, story.live, database.schema()) is True
 
 
+def test_without_a_database_nothing_is_said_of_a_schema(story: Story) -> None:
+    story.release("1")
+    story.roll_back(story.release("2"))
+    assert story.live.version == "1"
+    assert not {"schema", "old version"} & facts(story).keys()
+
+
 def test_an_alert_does_not_go_back_to_what_fails_now(
     story: Story, database: TinyDatabase, release: Release
 ) -> None:

@@ -28,7 +28,7 @@ test: install ## everything but the kill and property tests
 	$(PYTEST) -n $(WORKERS) --dist loadgroup --ignore gp_pipelines_tests/faults
 
 test-faults: install ## kills in the middle, and the state machine of the traffic record
-	$(PYTEST) -n $(WORKERS) --dist loadgroup gp_pipelines_tests/faults
+	$(PYTEST) -n 2 --dist loadgroup gp_pipelines_tests/faults
 
 bench: install ## the figures (AREA=release for one area)
 	$(BIN)/python -m gp_pipelines_tests.bench $(if $(AREA),--area $(AREA))

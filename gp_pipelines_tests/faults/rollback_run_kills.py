@@ -107,5 +107,5 @@ KILLS = {
     "restore_previous, cold": RollbackKill(_cold, service="brief"),
     "switch_back": RollbackKill(unverified),
     "quarantine": RollbackKill(_in_quarantine),
-    "record": RollbackKill(_ending_what_it_preempted),
+    "record": RollbackKill(_ending_what_it_preempted, service="slow"),
 }

@@ -30,7 +30,10 @@ SECONDS = 600
 
 
 def backup_overhead(progress: Progress, pairs: int = PAIRS, size: int = BYTES) -> dict[str, Value]:
-    """The ratio of the medians; the two take turns. Each of them has a scratch server started."""
+    """The ratio of the medians; the two take turns.
+
+    Ours has its scratch server's start and end in it. By hand, the server is there already.
+    """
     by_us, by_hand = [], []
     with _live(size, progress) as url, _home() as home:
         for pair in range(1, pairs + 1):
@@ -60,8 +63,8 @@ def _by_hand(url: str, home: Home) -> float:
         row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         assert row
     jobs = f"--jobs={jobs_for(int(row[0]))}"
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, scratch(home) as into:
+        began = time.monotonic()
         dump = Path(directory) / "dump"
         _run(
             "pg_dump",

@@ -1,4 +1,7 @@
-"""One stack for all of these tests, in one worker: each test takes a service of its own in it."""
+"""One stack for all of these tests, in one worker: each test takes a service of its own in it.
+
+It ends with the last of them: a Dagster that idles on would slow down all tests that come after.
+"""
 
 from collections.abc import Iterator
 
@@ -10,14 +13,14 @@ from gp_pipelines_tests.notifications.receiver import Receiver
 SERVICES = 17  # Envoy has three files of each to watch, and the system has a limit for that
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def people() -> Iterator[Receiver]:
     """Who is told of everything that happens in the project."""
     with Receiver() as receiver:
         yield receiver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory, people: Receiver) -> Iterator[Project]:
     root = tmp_path_factory.mktemp("e2e")
     project = Project(root)
@@ -35,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, people: Receiver) -> Itera
         yield project
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def with_a_slot_that_is_due(project: Project) -> TestedService:
     """From the start on: the schedule looks once a minute, while other tests go on."""
     service = project.service("brief")

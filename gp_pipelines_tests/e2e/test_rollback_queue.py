@@ -29,7 +29,7 @@ concurrency:
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def with_a_slot_that_is_due() -> None:
     """Not here: that is of the other project's."""
 

@@ -1,4 +1,7 @@
-"""One more stack, for tests of what happens to a service's database: beside that of e2e."""
+"""One more stack, for tests of what happens to a service's database: beside that of e2e.
+
+It ends with the last of them, as that does.
+"""
 
 from collections.abc import Iterator
 
@@ -19,7 +22,7 @@ HOLD = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project(tmp_path_factory.mktemp("e2e-database"))
     project.add_api("treasure", timeouts=TIMEOUTS)

@@ -1,4 +1,7 @@
-"""A stack of its own for all of these tests, with v1 released, and a browser before it."""
+"""A stack of its own for all of these tests, with v1 released, and a browser before it.
+
+It ends with the last of them, as that of e2e does.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from gp_pipelines_tests.ui.dagster_ui import DagsterUi
 SERVICE = "ghostpirates-api"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProject]:
     if chromium() is None:
         pytest.skip("there is no chromium here (Debian: apt-get install chromium)")

@@ -222,7 +222,8 @@ def test_without_dagster_a_person_rolls_back_is_told_and_it_gets_into_the_histor
         project.up()
     assert "rollback_succeeded" in kinds(people, service)
     wait_until(lambda: "watched_again" in kinds(people, service), seconds=60)
-    assert service.shown["flags"] == []
+    # A slow machine may find it unwatched once more for a moment.
+    wait_until(lambda: service.shown["flags"] == [], seconds=60)
     wait_until(lambda: recorded_rollbacks(service), seconds=60)
     (rollback,) = recorded_rollbacks(service)
     assert rollback["external"] == "done without Dagster"
